@@ -1,0 +1,78 @@
+package symbolon
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+)
+
+// AccountID names an account: 40 lower-case hex digits, never reused.
+type AccountID string
+
+// Account is a person of the API, the resource owner of RFC 6749 §1.1.
+type Account struct {
+	ID AccountID
+	// Username is what the person types to sign in, in the normal form that
+	// signin.NormalUsername makes. It is unique.
+	Username string
+	// Name is what apps and pages show: the "user" of GET /info.
+	Name string
+	// Password is the argon2id hash in PHC format, or empty when the account
+	// cannot sign in by password.
+	Password string
+	// Sandbox marks an account of a sandbox server, which anyone may use.
+	Sandbox   bool
+	CreatedAt time.Time
+	// DisabledAt is zero while the account may be used.
+	DisabledAt time.Time
+	// NotBefore ends everything made for the account up to and including this
+	// moment: sessions, codes, tokens and connections.
+	NotBefore time.Time
+	// Version counts the changes of the row, for Store.PutAccount.
+	Version int64
+}
+
+// Enabled reports whether the account may sign in and be connected.
+func (a *Account) Enabled() bool { return a.DisabledAt.IsZero() }
+
+// NewAccountID returns a random account id of 160 bits.
+func NewAccountID() AccountID {
+	var b [20]byte
+	rand.Read(b[:])
+	return AccountID(hex.EncodeToString(b[:]))
+}
+
+// Valid reports whether the id is 40 lower-case hex digits.
+func (id AccountID) Valid() bool {
+	if len(id) != 40 {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Session is one account signed in in one browser.
+type Session struct {
+	// Browser is the SHA-256 of the browser's session cookie. Several accounts
+	// may be signed in in one browser.
+	Browser [32]byte
+	Account AccountID
+	// AuthAt is when the person last proved who they are.
+	AuthAt time.Time
+	// ExpiresAt is when the person must sign in again.
+	ExpiresAt time.Time
+}
+
+// Consent is what an account has allowed an app, remembered so that it is not
+// asked again until the app wants more.
+type Consent struct {
+	Account AccountID
+	Client  ClientID
+	Scope   Scopes
+	// GrantedAt is when the person first allowed it, without a break since.
+	GrantedAt time.Time
+}

@@ -1,0 +1,98 @@
+package symbolon
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"time"
+)
+
+// ClientID names an app. It is made of letters, digits and "_" only, since some
+// clients percent-encode HTTP Basic credentials and some do not.
+type ClientID string
+
+// Rotation says what refreshing does to a refresh token.
+type Rotation string
+
+const (
+	// RotateAlways gives a successor at each use. It is the default.
+	RotateAlways Rotation = "always"
+	// RotateNever gives the same refresh token again.
+	RotateNever Rotation = "never"
+)
+
+// App is a registered client (RFC 6749 §2).
+type App struct {
+	ID   ClientID
+	Name string
+	// Home is the site of the app's owner, shown on the consent page. An
+	// absolute https URL, or empty.
+	Home string
+	// Public apps cannot keep a secret: they have none and must use PKCE
+	// (RFC 6749 §2.1).
+	Public bool
+	// Secrets are the live secrets. More than one is live while a rotation
+	// overlaps.
+	Secrets []Secret
+	// RedirectURIs are compared byte for byte; the port of a loopback IP
+	// address may differ (RFC 8252 §7.3).
+	RedirectURIs []string
+	// Scope is all that the app may ask for.
+	Scope Scopes
+	// Rotation is RotateAlways or RotateNever.
+	Rotation Rotation
+	// RequirePKCE refuses authorization requests without a code challenge
+	// (RFC 7636). Public apps always need one.
+	RequirePKCE bool
+	// Sandbox marks an app of a sandbox server.
+	Sandbox   bool
+	CreatedAt time.Time
+	// NotBefore ends every code, token and connection of the app made up to
+	// and including this moment.
+	NotBefore time.Time
+	// Version counts the changes of the row, for Store.PutApp.
+	Version int64
+}
+
+// Secret is the stored form of a client secret. The secret itself is 256
+// random bits, shown once and never stored, so that a fast hash is right.
+type Secret struct {
+	// ID names the secret to people: it is a prefix of its hash.
+	ID string
+	// Hash is the SHA-256 of the secret.
+	Hash      [32]byte
+	CreatedAt time.Time
+}
+
+// NewClientID returns a random client id of 128 bits.
+func NewClientID() ClientID {
+	return ClientID("sym_app_" + strings.ToLower(rand.Text()))
+}
+
+// NewSecret returns a random client secret of 256 bits and its stored form.
+func NewSecret(now time.Time) (string, Secret) {
+	plain := "sym_secret_" + rand.Text() + rand.Text()
+	return plain, HashSecret(plain, now)
+}
+
+// HashSecret returns the stored form of a secret.
+func HashSecret(plain string, now time.Time) Secret {
+	s := Secret{Hash: sha256.Sum256([]byte(plain)), CreatedAt: now}
+	const digits = "0123456789abcdef"
+	for _, b := range s.Hash[:4] {
+		s.ID += string(digits[b>>4]) + string(digits[b&15])
+	}
+	return s
+}
+
+// CheckSecret reports whether plain is one of the app's live secrets. It takes
+// the same time whichever it is and wherever it differs.
+func (a *App) CheckSecret(plain string) bool {
+	hash := sha256.Sum256([]byte(plain))
+	ok := 0
+	for i := range a.Secrets {
+		ok |= subtle.ConstantTimeCompare(hash[:], a.Secrets[i].Hash[:])
+	}
+	return ok == 1
+}

@@ -1,0 +1,79 @@
+package symbolon
+
+import "time"
+
+// Grant is what a sealed value says about the connection it belongs to. It is
+// the same in the code, in the access tokens and in the refresh tokens of one
+// connection, so that checking any of them reads nothing from the store.
+type Grant struct {
+	Connection ConnectionID
+	Client     ClientID
+	Account    AccountID
+	// Name is the account's display name when it allowed the app.
+	Name  string
+	Scope Scopes
+	// Resource are the APIs that the tokens are meant for (RFC 8707).
+	Resource []string
+	// AuthAt is when the person last proved who they are.
+	AuthAt time.Time
+	// IssuedAt is when this sealed value was made.
+	IssuedAt time.Time
+	// ExpiresAt is from when on this sealed value is refused.
+	ExpiresAt time.Time
+}
+
+// Code is an authorization code (RFC 6749 §1.3.1): a connection that is not
+// yet born.
+type Code struct {
+	Grant
+	// RedirectURI is the SHA-256 of the redirect URI of the authorization
+	// request, which the token request must repeat (RFC 6749 §4.1.3).
+	RedirectURI [32]byte
+	// Challenge is the S256 code challenge, decoded (RFC 7636 §4.2). It means
+	// something only when HasChallenge is set.
+	Challenge    [32]byte
+	HasChallenge bool
+	// Sandbox is set when no one was asked: app and account are sandbox ones.
+	// Otherwise the account's consent must still stand at redemption.
+	Sandbox bool
+}
+
+const (
+	codeHasChallenge = 1 << iota
+	codeSandbox
+)
+
+// AppendBinary appends the encoding of c, which UnmarshalBinary reads.
+func (c *Code) AppendBinary(b []byte) ([]byte, error) {
+	b, err := c.Grant.appendTo(b)
+	if err != nil {
+		return nil, err
+	}
+	var flags byte
+	if c.HasChallenge {
+		flags |= codeHasChallenge
+	}
+	if c.Sandbox {
+		flags |= codeSandbox
+	}
+	b = append(b, flags)
+	b = append(b, c.RedirectURI[:]...)
+	if c.HasChallenge {
+		b = append(b, c.Challenge[:]...)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary reads what AppendBinary wrote. The error is of kind Invalid.
+func (c *Code) UnmarshalBinary(data []byte) error {
+	d := decoder{rest: data}
+	*c = Code{Grant: d.grant()}
+	flags := d.byte()
+	c.HasChallenge = flags&codeHasChallenge != 0
+	c.Sandbox = flags&codeSandbox != 0
+	d.bytes(c.RedirectURI[:])
+	if c.HasChallenge {
+		d.bytes(c.Challenge[:])
+	}
+	return d.end("code")
+}

@@ -1,0 +1,76 @@
+package symbolon
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+)
+
+// ConnectionID names a connection: 128 bits, of which the first 48 are the
+// Unix time in milliseconds and the other 80 are random. Ids that were made at
+// the same time lie beside one another in the store, which keeps a write to a
+// large table as cheap as to a small one. It is no secret and proves nothing.
+type ConnectionID [16]byte
+
+// NewConnectionID returns an id that no other connection has.
+func NewConnectionID(now time.Time) ConnectionID {
+	var id ConnectionID
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(now.UnixMilli()))
+	copy(id[:6], ms[2:])
+	rand.Read(id[6:])
+	return id
+}
+
+// String returns 32 lower-case hex digits.
+func (id ConnectionID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseConnectionID reads what String wrote. The error is of kind Invalid.
+func ParseConnectionID(s string) (ConnectionID, error) {
+	var id ConnectionID
+	if len(s) != 2*len(id) {
+		return id, Errorf(Invalid, "connection id", "want 32 hex digits")
+	}
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
+		return id, Errorf(Invalid, "connection id", "want 32 hex digits")
+	}
+	return id, nil
+}
+
+// Connection is one account's grant to one app: what the six steps create, use,
+// refresh and end.
+type Connection struct {
+	ID      ConnectionID
+	Account AccountID
+	Client  ClientID
+	// Scope is all that was granted. A refresh may narrow one access token,
+	// never the connection.
+	Scope Scopes
+	// Seq is the sequence number of the refresh token that may be spent next.
+	// It is 0 at birth and counts the rotations.
+	Seq       uint64
+	CreatedAt time.Time
+	// RefreshedAt is when Seq last moved; CreatedAt at birth.
+	RefreshedAt time.Time
+	// ExpiresAt is when the connection dies unless it is refreshed.
+	ExpiresAt time.Time
+	// EndedAt is zero while the connection lives.
+	EndedAt time.Time
+	// EndedBy says why it ended.
+	EndedBy Reason
+}
+
+// Reason says why a connection ended.
+type Reason string
+
+const (
+	// ByApp: the app called step 6.
+	ByApp Reason = "invalidated by the app"
+	// ByOperator: someone ran the command line.
+	ByOperator Reason = "ended by the operator"
+	// ByCodeReplay: its authorization code was used a second time.
+	ByCodeReplay Reason = "authorization code replayed"
+	// ByRefreshReplay: a refresh token was used after its successor.
+	ByRefreshReplay Reason = "refresh token replayed"
+)

@@ -1,0 +1,3 @@
+module github.com/symbolon/symbolon
+
+go 1.26

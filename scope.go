@@ -1,0 +1,67 @@
+package symbolon
+
+import (
+	"slices"
+	"strings"
+)
+
+// Scope is a named permission, with the sentence that the consent page shows.
+type Scope struct {
+	Name        string
+	Description string
+}
+
+// Scopes is a set of scope names in the order in which they were asked for.
+type Scopes []string
+
+// ParseScopes reads a space-separated list of scope names (RFC 6749 §3.3).
+// Names are case-sensitive and made of %x21, %x23-5B and %x5D-7E; exactly one
+// space separates them. A name that is repeated counts once. The error is of
+// kind Invalid.
+func ParseScopes(s string) (Scopes, error) {
+	if s == "" {
+		return nil, nil
+	}
+	var scopes Scopes
+	for name := range strings.SplitSeq(s, " ") {
+		if name == "" {
+			return nil, Errorf(Invalid, "scope", "names are separated by exactly one space")
+		}
+		for i := range len(name) {
+			if c := name[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+				return nil, Errorf(Invalid, "scope", "a name has a character that RFC 6749 does not allow")
+			}
+		}
+		if !slices.Contains(scopes, name) {
+			scopes = append(scopes, name)
+		}
+	}
+	return scopes, nil
+}
+
+// String returns the names joined by single spaces.
+func (s Scopes) String() string { return strings.Join(s, " ") }
+
+// Has reports whether name is in the set.
+func (s Scopes) Has(name string) bool { return slices.Contains(s, name) }
+
+// Covers reports whether every name of other is in the set.
+func (s Scopes) Covers(other Scopes) bool {
+	for _, name := range other {
+		if !s.Has(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// With returns the set with the names of other added.
+func (s Scopes) With(other Scopes) Scopes {
+	sum := slices.Clone(s)
+	for _, name := range other {
+		if !sum.Has(name) {
+			sum = append(sum, name)
+		}
+	}
+	return sum
+}

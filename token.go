@@ -1,0 +1,194 @@
+package symbolon
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"time"
+)
+
+// AccessToken is what an app shows to the API (RFC 6749 §1.4). Nothing about it
+// is stored: it is honoured until it expires or its connection ends.
+type AccessToken struct {
+	Grant
+}
+
+// AppendBinary appends the encoding of t, which UnmarshalBinary reads.
+func (t *AccessToken) AppendBinary(b []byte) ([]byte, error) { return t.Grant.appendTo(b) }
+
+// UnmarshalBinary reads what AppendBinary wrote. The error is of kind Invalid.
+func (t *AccessToken) UnmarshalBinary(data []byte) error {
+	d := decoder{rest: data}
+	t.Grant = d.grant()
+	return d.end("access token")
+}
+
+// RefreshToken is what an app trades for a fresh access token (RFC 6749 §1.5).
+type RefreshToken struct {
+	Grant
+	// Seq is the sequence number that this token may spend.
+	Seq uint64
+}
+
+// AppendBinary appends the encoding of t, which UnmarshalBinary reads.
+func (t *RefreshToken) AppendBinary(b []byte) ([]byte, error) {
+	b, err := t.Grant.appendTo(b)
+	if err != nil {
+		return nil, err
+	}
+	return binary.AppendUvarint(b, t.Seq), nil
+}
+
+// UnmarshalBinary reads what AppendBinary wrote. The error is of kind Invalid.
+func (t *RefreshToken) UnmarshalBinary(data []byte) error {
+	d := decoder{rest: data}
+	t.Grant = d.grant()
+	t.Seq = d.uvarint()
+	return d.end("refresh token")
+}
+
+// The encoding of a grant: a version byte, then the fields in order. Strings
+// and lists carry their length in front, numbers are unsigned varints, times
+// are Unix milliseconds.
+const grantVersion = 1
+
+// maxField bounds every string and list in a sealed value, in bytes or items.
+const maxField = 16 << 10
+
+func (g *Grant) appendTo(b []byte) ([]byte, error) {
+	if !g.Account.Valid() {
+		return nil, Errorf(Internal, "seal grant", "account id is not 40 hex digits")
+	}
+	b = append(b, grantVersion)
+	b = append(b, g.Connection[:]...)
+	b, err := hex.AppendDecode(b, []byte(g.Account))
+	if err != nil {
+		return nil, Wrap(Internal, "seal grant", err)
+	}
+	b = appendString(b, string(g.Client))
+	b = appendString(b, g.Name)
+	b = binary.AppendUvarint(b, uint64(len(g.Scope)))
+	for _, s := range g.Scope {
+		b = appendString(b, s)
+	}
+	b = binary.AppendUvarint(b, uint64(len(g.Resource)))
+	for _, r := range g.Resource {
+		b = appendString(b, r)
+	}
+	b = appendTime(b, g.AuthAt)
+	b = appendTime(b, g.IssuedAt)
+	b = appendTime(b, g.ExpiresAt)
+	return b, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendTime(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.AppendUvarint(b, 0)
+	}
+	return binary.AppendUvarint(b, uint64(max(t.UnixMilli(), 0)))
+}
+
+// decoder reads an encoding front to back. After the first fault every read
+// returns a zero value; end reports the fault.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) fail() { d.bad, d.rest = true, nil }
+
+func (d *decoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.fail()
+		return 0
+	}
+	c := d.rest[0]
+	d.rest = d.rest[1:]
+	return c
+}
+
+func (d *decoder) bytes(into []byte) {
+	if len(d.rest) < len(into) {
+		d.fail()
+		return
+	}
+	d.rest = d.rest[copy(into, d.rest):]
+}
+
+func (d *decoder) uvarint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+// length reads the length of a string or list that needs at least one byte an
+// item, so that a forged length cannot make us allocate.
+func (d *decoder) length() int {
+	n := d.uvarint()
+	if n > maxField || n > uint64(len(d.rest)) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) string() string {
+	n := d.length()
+	s := string(d.rest[:n])
+	d.rest = d.rest[n:]
+	return s
+}
+
+func (d *decoder) strings() []string {
+	n := d.length()
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, 0, n)
+	for range n {
+		list = append(list, d.string())
+	}
+	return list
+}
+
+func (d *decoder) time() time.Time {
+	ms := d.uvarint()
+	if ms == 0 || ms > 1<<48 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
+}
+
+func (d *decoder) grant() Grant {
+	var g Grant
+	if d.byte() != grantVersion {
+		d.fail()
+	}
+	d.bytes(g.Connection[:])
+	var account [20]byte
+	d.bytes(account[:])
+	g.Account = AccountID(hex.EncodeToString(account[:]))
+	g.Client = ClientID(d.string())
+	g.Name = d.string()
+	g.Scope = d.strings()
+	g.Resource = d.strings()
+	g.AuthAt = d.time()
+	g.IssuedAt = d.time()
+	g.ExpiresAt = d.time()
+	return g
+}
+
+func (d *decoder) end(what string) error {
+	if d.bad || len(d.rest) != 0 {
+		return Errorf(Invalid, what, "not an encoding of this version")
+	}
+	return nil
+}
