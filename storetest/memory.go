@@ -1,0 +1,198 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Memory is a symbolon.Store in memory, for tests. It forgets nothing until it
+// is dropped, and it panics when a change would break an invariant of the
+// contract: a sequence number that goes back, an end that is undone, a moment
+// NotBefore that moves back, a session of someone who may not sign in.
+type Memory struct {
+	mu          sync.Mutex // guards everything below
+	apps        map[symbolon.ClientID]symbolon.App
+	accounts    map[symbolon.AccountID]symbolon.Account
+	departed    map[string]time.Time // NotBefore of what was deleted, by id
+	sessions    map[sessionKey]symbolon.Session
+	consents    map[pair]symbolon.Consent
+	connections map[symbolon.ConnectionID]symbolon.Connection
+	changes     []symbolon.Change
+	keys        map[symbolon.KeyID]symbolon.Key
+}
+
+var _ symbolon.Store = (*Memory)(nil)
+
+type sessionKey struct {
+	browser [32]byte
+	account symbolon.AccountID
+}
+
+type pair struct {
+	account symbolon.AccountID
+	client  symbolon.ClientID
+}
+
+// NewMemory returns an empty store.
+func NewMemory() *Memory {
+	return &Memory{
+		apps:        make(map[symbolon.ClientID]symbolon.App),
+		accounts:    make(map[symbolon.AccountID]symbolon.Account),
+		departed:    make(map[string]time.Time),
+		sessions:    make(map[sessionKey]symbolon.Session),
+		consents:    make(map[pair]symbolon.Consent),
+		connections: make(map[symbolon.ConnectionID]symbolon.Connection),
+		keys:        make(map[symbolon.KeyID]symbolon.Key),
+	}
+}
+
+// read begins a read: the caller unlocks. A context that has ended stops it.
+func (m *Memory) read(ctx context.Context, op string, limit int) error {
+	if err := ctx.Err(); err != nil {
+		return symbolon.Wrap(symbolon.Busy, op, err)
+	}
+	if limit < 1 {
+		return symbolon.Errorf(symbolon.Invalid, op, "the limit is %d, want at least 1", limit)
+	}
+	m.mu.Lock()
+	return nil
+}
+
+// write begins a write: the caller defers the function returned, which checks
+// the invariants. A context that has ended by now stops it; later it does not.
+func (m *Memory) write(ctx context.Context, op string) (func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, symbolon.Wrap(symbolon.Busy, op, err)
+	}
+	m.mu.Lock()
+	return func() {
+		defer m.mu.Unlock()
+		m.check()
+	}, nil
+}
+
+// Apps implements symbolon.Store.
+func (m *Memory) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, error) {
+	if err := m.read(ctx, "memory: apps", q.Limit); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var list []symbolon.App
+	for _, id := range slices.Sorted(maps.Keys(m.apps)) {
+		if (q.ID == "" || q.ID == id) && id > q.After && len(list) < q.Limit {
+			list = append(list, cloneApp(m.apps[id]))
+		}
+	}
+	return list, nil
+}
+
+// PutApp implements symbolon.Store.
+func (m *Memory) PutApp(ctx context.Context, app symbolon.App) error {
+	const op = "memory: put app"
+	done, err := m.write(ctx, op)
+	if err != nil {
+		return err
+	}
+	defer done()
+	old, found := m.apps[app.ID]
+	if found != (app.Version != 0) || old.Version != app.Version {
+		return symbolon.Errorf(symbolon.Conflict, op, "app %s has another version", app.ID)
+	}
+	app = cloneApp(app)
+	app.Version++
+	app.CreatedAt = ms(app.CreatedAt)
+	app.NotBefore = latest(ms(app.NotBefore), old.NotBefore, m.departed[string(app.ID)])
+	for i := range app.Secrets {
+		app.Secrets[i].CreatedAt = ms(app.Secrets[i].CreatedAt)
+	}
+	m.apps[app.ID] = app
+	at := latest(app.NotBefore, app.CreatedAt)
+	if app.NotBefore.After(old.NotBefore) {
+		m.change(symbolon.Change{Kind: symbolon.AppEnded, Client: app.ID, Before: app.NotBefore, At: at})
+	}
+	m.change(symbolon.Change{Kind: symbolon.AppChanged, Client: app.ID, At: at})
+	return nil
+}
+
+// Keys implements symbolon.Store.
+func (m *Memory) Keys(ctx context.Context) ([]symbolon.Key, error) {
+	if err := m.read(ctx, "memory: keys", 1); err != nil {
+		return nil, err
+	}
+	defer m.mu.Unlock()
+	var list []symbolon.Key
+	for _, key := range m.keys {
+		key.Wrapped = slices.Clone(key.Wrapped)
+		list = append(list, key)
+	}
+	slices.SortFunc(list, func(a, b symbolon.Key) int {
+		return cmp.Or(a.ActiveFrom.Compare(b.ActiveFrom), cmp.Compare(a.ID, b.ID))
+	})
+	return list, nil
+}
+
+// PutKeys implements symbolon.Store.
+func (m *Memory) PutKeys(ctx context.Context, keys []symbolon.Key, onlyFirst bool) error {
+	const op = "memory: put keys"
+	done, err := m.write(ctx, op)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if onlyFirst && len(m.keys) > 0 {
+		return symbolon.Errorf(symbolon.Conflict, op, "there are keys already")
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	var at time.Time
+	for _, key := range keys {
+		key.Wrapped = slices.Clone(key.Wrapped)
+		key.ActiveFrom, key.RetiredAt = ms(key.ActiveFrom), ms(key.RetiredAt)
+		m.keys[key.ID] = key
+		at = latest(at, key.ActiveFrom)
+	}
+	m.change(symbolon.Change{Kind: symbolon.KeysChanged, At: at})
+	return nil
+}
+
+// Changes implements symbolon.Store.
+func (m *Memory) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]symbolon.Change, symbolon.Cursor, error) {
+	if err := m.read(ctx, "memory: changes", limit); err != nil {
+		return nil, after, err
+	}
+	defer m.mu.Unlock()
+	first := min(int(after), len(m.changes))
+	last := min(first+limit, len(m.changes))
+	return slices.Clone(m.changes[first:last]), symbolon.Cursor(last), nil
+}
+
+func (m *Memory) change(c symbolon.Change) { m.changes = append(m.changes, c) }
+
+// ms returns the time as a store keeps it.
+func ms(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+func latest(times ...time.Time) time.Time {
+	return slices.MaxFunc(times, time.Time.Compare)
+}
+
+func cloneApp(app symbolon.App) symbolon.App {
+	app.Secrets = slices.Clone(app.Secrets)
+	app.RedirectURIs = slices.Clone(app.RedirectURIs)
+	app.Scope = slices.Clone(app.Scope)
+	return app
+}
+
+func compareUsername(a, b symbolon.Account) int { return strings.Compare(a.Username, b.Username) }
