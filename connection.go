@@ -23,6 +23,13 @@ func NewConnectionID(now time.Time) ConnectionID {
 	return id
 }
 
+// Time returns when the id was made, in whole milliseconds.
+func (id ConnectionID) Time() time.Time {
+	var ms [8]byte
+	copy(ms[2:], id[:6])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC()
+}
+
 // String returns 32 lower-case hex digits.
 func (id ConnectionID) String() string { return hex.EncodeToString(id[:]) }
 

@@ -166,6 +166,9 @@ type RefreshOutcome struct {
 	// At is when that sequence number became current: the successor's issue
 	// time, the same however often it is asked for.
 	At time.Time
+	// ExpiresAt is when the connection dies unless it is refreshed again, as
+	// the row has it now.
+	ExpiresAt time.Time
 }
 
 // RefreshResult says how a refresh token that was presented stands to the row.

@@ -1,0 +1,277 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
+)
+
+// AuthorizeRequest is an authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3,
+// RFC 8707 §2.1). Parameters that are not named here are ignored.
+type AuthorizeRequest struct {
+	ClientID            string
+	RedirectURI         string
+	ResponseType        string
+	Scope               string
+	State               string
+	CodeChallenge       string
+	CodeChallengeMethod string
+	LoginHint           string
+	Prompt              string
+	Resource            []string
+
+	faults map[string]string // what is wrong with a parameter, by name
+}
+
+// authorizeNames are the parameters of an authorization request.
+var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "resource"}
+
+// ReadAuthorize reads the parameters of an authorization request.
+func ReadAuthorize(p *Params) AuthorizeRequest {
+	f := fields{params: p}
+	r := AuthorizeRequest{
+		ClientID:            f.read("client_id"),
+		RedirectURI:         f.read("redirect_uri"),
+		ResponseType:        f.read("response_type"),
+		Scope:               f.read("scope"),
+		State:               f.read("state"),
+		CodeChallenge:       f.read("code_challenge"),
+		CodeChallengeMethod: f.read("code_challenge_method"),
+		LoginHint:           f.read("login_hint"),
+		Prompt:              f.read("prompt"),
+	}
+	var fault string
+	if r.Resource, fault = p.all("resource"); fault != "" {
+		if f.faults == nil {
+			f.faults = make(map[string]string)
+		}
+		f.faults["resource"] = fault
+	}
+	r.faults = f.faults
+	return r
+}
+
+// Query returns the request as the query that ReadAuthorize reads.
+func (r *AuthorizeRequest) Query() string {
+	q := url.Values{}
+	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt} {
+		if value != "" {
+			q.Set(authorizeNames[i], value)
+		}
+	}
+	if len(r.Resource) > 0 {
+		q["resource"] = r.Resource
+	}
+	return q.Encode()
+}
+
+// Actor is who makes an authorization request, and what the person in front of
+// the browser has answered so far.
+type Actor struct {
+	// Interactive is set for a browser: a person can be asked. An API caller
+	// gets a refusal instead.
+	Interactive bool
+	// SignedIn are the browser's live sessions, the latest first.
+	SignedIn []symbolon.SignedIn
+	// Begun is when this flow began, or zero at its first request: prompt=login
+	// is satisfied by a sign-in after it.
+	Begun time.Time
+	// Chosen is the account that the person chose in this flow, or empty.
+	Chosen symbolon.AccountID
+	// Allowed and Denied are the person's answer to the consent page that named
+	// Chosen and these scopes.
+	Allowed, Denied bool
+}
+
+// Need is what an authorization request still needs.
+type Need uint8
+
+const (
+	// NeedNothing: the code is there.
+	NeedNothing Need = iota
+	// NeedSignIn: the person must sign in.
+	NeedSignIn
+	// NeedChoice: the person must choose one of Accounts.
+	NeedChoice
+	// NeedConsent: the person must allow the app Scope for Account.
+	NeedConsent
+)
+
+// Authorization is the answer to an authorization request.
+type Authorization struct {
+	Need     Need
+	App      *symbolon.App
+	Accounts []symbolon.Account
+	Account  symbolon.Account
+	Scope    symbolon.Scopes
+	// New are the scopes that the account has not allowed the app before.
+	New symbolon.Scopes
+	// Callback is set when Need is NeedNothing.
+	Callback Callback
+}
+
+// Authorize is step 1: it decides whether the account may be connected to the
+// app, and gives a code (RFC 6749 §4.1.1 and §4.1.2). Nothing is written but
+// the person's consent, at the moment it is given.
+func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor) (*Authorization, error) {
+	now := e.clock.Now()
+
+	// 1. Who asks? Until app and redirect URI are proven, no one is redirected.
+	app, err := e.provenApp(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	proven := func(err error) error { return e.redirectable(err, req, app) }
+
+	// 2. What is asked?
+	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI))}
+	if err := readAuthorization(req, app, &code); err != nil {
+		return nil, proven(err)
+	}
+	answer := &Authorization{App: app, Scope: code.Scope}
+
+	// 3. Is it allowed? By whom, for which account?
+	prompt := strings.Fields(req.Prompt)
+	if who.Denied {
+		return nil, proven(refuse(AccessDenied, "The person did not allow the app to connect."))
+	}
+	session, need, err := e.pickAccount(ctx, req, prompt, app, &who)
+	if err != nil {
+		return nil, proven(storeError(err))
+	}
+	if need == NeedNothing {
+		answer.Account = session.Account
+		need, err = e.checkConsent(ctx, prompt, answer, &code, &who)
+		if err != nil {
+			return nil, proven(storeError(err))
+		}
+	}
+	if need != NeedNothing {
+		if !who.Interactive || slices.Contains(prompt, "none") {
+			return nil, proven(cannotAsk(need))
+		}
+		for _, s := range who.SignedIn {
+			answer.Accounts = append(answer.Accounts, s.Account)
+		}
+		answer.Need = need
+		return answer, nil
+	}
+
+	// 4. Spend: nothing, but the consent that was just given.
+	if who.Allowed {
+		consent := symbolon.Consent{Account: session.Account.ID, Client: app.ID, Scope: code.Scope, GrantedAt: now}
+		if err := e.store.Allow(context.WithoutCancel(ctx), consent); err != nil {
+			return nil, proven(storeError(err))
+		}
+	}
+
+	// 5. Answer: a connection that is not yet born.
+	code.Connection = symbolon.NewConnectionID(now)
+	code.Client = app.ID
+	code.Account = session.Account.ID
+	code.Name = session.Account.Name
+	code.AuthAt = session.Session.AuthAt
+	code.IssuedAt, code.ExpiresAt = now, now.Add(e.cfg.CodeLifetime)
+	text, err := e.sealed(seal.Code, &code, now)
+	if err != nil {
+		return nil, proven(err)
+	}
+	answer.Callback = Callback{RedirectURI: req.RedirectURI, Code: text, State: req.State, Issuer: e.cfg.Issuer}
+	return answer, nil
+}
+
+// provenApp returns the app once it and its redirect URI are proven.
+func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest) (*symbolon.App, error) {
+	for _, name := range [...]string{"client_id", "redirect_uri"} {
+		if fault := req.faults[name]; fault != "" {
+			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+		}
+	}
+	if req.ClientID == "" {
+		return nil, refuse(InvalidRequest, "The parameter client_id is missing.")
+	}
+	app, err := e.App(ctx, symbolon.ClientID(req.ClientID))
+	if err != nil {
+		return nil, err
+	}
+	if req.RedirectURI == "" {
+		return nil, refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID)
+	}
+	// RFC 9700 §2.1: exact string matching.
+	if !matchRedirectURI(app, req.RedirectURI) {
+		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID)
+		r.Mismatch = app
+		return nil, r
+	}
+	return app, nil
+}
+
+// redirectable marks a refusal as one that a browser may carry to the app.
+func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.App) error {
+	r := storeError(err)
+	r.Redirect, r.Client = req.RedirectURI, app.ID
+	if req.faults["state"] == "" {
+		r.State = req.State
+	}
+	return r
+}
+
+// maxState bounds the state parameter, which must fit into a redirect.
+const maxState = 4096
+
+// readAuthorization checks all that can be checked without knowing the person.
+func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
+	for _, name := range authorizeNames {
+		if fault := req.faults[name]; fault != "" {
+			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+		}
+	}
+	switch {
+	case len(req.State) > maxState:
+		return refuse(InvalidRequest, "The parameter state is longer than 4096 bytes.")
+	case req.ResponseType == "":
+		return refuse(InvalidRequest, "The parameter response_type is missing; it must be code.")
+	case req.ResponseType != "code":
+		// RFC 9700 §2.1.2: no implicit grant.
+		return refuse(UnsupportedResponseType, "The only response_type offered is code.")
+	case req.Scope == "":
+		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.")
+	}
+	scope, err := symbolon.ParseScopes(req.Scope)
+	if err != nil {
+		return refuse(InvalidScope, "The scope is malformed: names are separated by exactly one space (RFC 6749 section 3.3).")
+	}
+	if !app.Scope.Covers(scope) {
+		return refuse(InvalidScope, "A scope was asked for that does not exist or is not among those registered for this app.")
+	}
+	code.Scope = scope
+	if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
+		return refuse(InvalidRequest, why)
+	}
+	for _, resource := range req.Resource {
+		// RFC 8707 §2: an absolute URI without a fragment.
+		u, err := url.Parse(resource)
+		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") {
+			return refuse(InvalidTarget, "A resource must be an absolute URI without a fragment.")
+		}
+	}
+	code.Resource = req.Resource
+	if p := strings.Fields(req.Prompt); len(p) > 1 && slices.Contains(p, "none") {
+		// OpenID Connect Core §3.1.2.1.
+		return refuse(InvalidRequest, "The prompt none cannot be combined with another.")
+	}
+	return nil
+}
+
+func cannotAsk(need Need) *Error {
+	if need == NeedConsent {
+		return refuse(ConsentRequired, "The account has not allowed this app these scopes; send the person's browser to this address to ask.")
+	}
+	return refuse(LoginRequired, "No one is signed in whom this request could be for; send the person's browser to this address.")
+}

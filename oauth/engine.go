@@ -1,0 +1,112 @@
+package oauth
+
+import (
+	"context"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
+)
+
+// Config is what an owner may set about the protocol. Zero values get the
+// defaults that stand at the fields.
+type Config struct {
+	// Issuer is the server's base URL without a final slash. It is returned
+	// byte for byte as iss (RFC 9207).
+	Issuer string
+	// CodeLifetime is how long a code may be redeemed: 60 s.
+	CodeLifetime time.Duration
+	// AccessLifetime is how long an access token is honoured: 10 min.
+	AccessLifetime time.Duration
+	// RefreshLifetime is how long a connection lives without being refreshed:
+	// 180 days.
+	RefreshLifetime time.Duration
+	// ConnectionLifetime is how long a connection lives however often it is
+	// refreshed: without limit.
+	ConnectionLifetime time.Duration
+	// PublicGrace is how long a public app may ask for the same successor of a
+	// refresh token again: 30 s.
+	PublicGrace time.Duration
+	// FeedBound is D of DESIGN 4: how old the knowledge of what has ended may
+	// be when a token is honoured: 250 ms.
+	FeedBound time.Duration
+	// Sandbox marks a server for trying out. It decides nothing alone: app and
+	// account must be sandbox ones as well.
+	Sandbox bool
+	// SandboxAccount is for whom an API caller's code is when login_hint names
+	// no one.
+	SandboxAccount symbolon.AccountID
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	set(&c.CodeLifetime, 60*time.Second)
+	set(&c.AccessLifetime, 10*time.Minute)
+	set(&c.RefreshLifetime, 180*24*time.Hour)
+	set(&c.PublicGrace, 30*time.Second)
+	set(&c.FeedBound, 250*time.Millisecond)
+	return c
+}
+
+// Engine serves the steps of the protocol. It may be used by many goroutines at
+// once. It reaches neither HTTP nor SQL.
+type Engine struct {
+	cfg   Config
+	store symbolon.Store
+	ring  *seal.Ring
+	clock symbolon.Clock
+	feed  *Feed
+	apps  *apps
+	wrong *guesses
+}
+
+// New returns an engine on a store. The feed must have been polled once; the
+// caller runs it.
+func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock, feed *Feed) *Engine {
+	e := &Engine{
+		cfg:   cfg.withDefaults(),
+		store: store,
+		ring:  ring,
+		clock: clock,
+		feed:  feed,
+		apps:  newApps(store),
+		wrong: newGuesses(),
+	}
+	feed.OnChange(e.apps.changed)
+	return e
+}
+
+// Issuer returns the server's base URL, as it stands in iss.
+func (e *Engine) Issuer() string { return e.cfg.Issuer }
+
+// Now returns the time by the engine's clock.
+func (e *Engine) Now() time.Time { return e.clock.Now() }
+
+// Ready reports whether the store answers.
+func (e *Engine) Ready(ctx context.Context) error {
+	if err := e.feed.Fresh(ctx); err != nil {
+		return storeError(err)
+	}
+	return nil
+}
+
+// App returns a registered app. The refusal for one that is not is
+// UnknownClient.
+func (e *Engine) App(ctx context.Context, id symbolon.ClientID) (*symbolon.App, error) {
+	// What is held in memory about an app is good only while the feed is.
+	if err := e.feed.Fresh(ctx); err != nil {
+		return nil, storeError(err)
+	}
+	app, err := e.apps.get(ctx, id)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	if app == nil {
+		return nil, refuse(UnknownClient, "No app is registered here under this client_id; compare it with the one that was shown when the app was made.")
+	}
+	return app, nil
+}

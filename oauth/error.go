@@ -1,0 +1,151 @@
+package oauth
+
+import (
+	"errors"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Refusal is why a request was refused. It is finer than the error codes of the
+// RFCs: package web has one table from refusal and surface to status.
+type Refusal uint8
+
+const (
+	// ServerError is a fault of this program.
+	ServerError Refusal = iota
+	// Unavailable: the store is away or too far behind. Nothing was spent that
+	// the same request cannot ask for again.
+	Unavailable
+	// InvalidRequest: a parameter is missing, repeated or malformed.
+	InvalidRequest
+	// UnknownClient: no app has this client_id.
+	UnknownClient
+	// InvalidClient: the app did not prove itself.
+	InvalidClient
+	// TooManyGuesses: so many wrong secrets that this one is not looked at.
+	TooManyGuesses
+	// InvalidGrant: the code or refresh token is not, or no longer, good.
+	InvalidGrant
+	// InvalidScope: a scope is unknown, malformed or not allowed to the app.
+	InvalidScope
+	// InvalidTarget: a resource is not an absolute URI (RFC 8707 §2).
+	InvalidTarget
+	// UnsupportedResponseType: response_type is not "code".
+	UnsupportedResponseType
+	// UnsupportedGrantType: grant_type is none that this endpoint takes.
+	UnsupportedGrantType
+	// LoginRequired: no one is signed in, and no one can be asked.
+	LoginRequired
+	// ConsentRequired: the app was not allowed, and no one can be asked.
+	ConsentRequired
+	// AccessDenied: the person said no.
+	AccessDenied
+	// MissingToken: no access token was sent.
+	MissingToken
+	// InvalidToken: the access token is not, or no longer, good.
+	InvalidToken
+	// InsufficientScope: the access token is good but lacks the scope.
+	InsufficientScope
+)
+
+// codes are the error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
+// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+var codes = [...]string{
+	ServerError:             "server_error",
+	Unavailable:             "temporarily_unavailable",
+	InvalidRequest:          "invalid_request",
+	UnknownClient:           "invalid_client",
+	InvalidClient:           "invalid_client",
+	TooManyGuesses:          "invalid_client",
+	InvalidGrant:            "invalid_grant",
+	InvalidScope:            "invalid_scope",
+	InvalidTarget:           "invalid_target",
+	UnsupportedResponseType: "unsupported_response_type",
+	UnsupportedGrantType:    "unsupported_grant_type",
+	LoginRequired:           "login_required",
+	ConsentRequired:         "consent_required",
+	AccessDenied:            "access_denied",
+	MissingToken:            "invalid_token",
+	InvalidToken:            "invalid_token",
+	InsufficientScope:       "insufficient_scope",
+}
+
+// Code returns the error code that the RFCs give the refusal.
+func (r Refusal) Code() string { return codes[r] }
+
+// Error is the one error type of this package.
+type Error struct {
+	Refusal Refusal
+	// Description is one sentence that the app's developer can act on. It is
+	// made of %x20-21, %x23-5B and %x5D-7E (RFC 6749 §5.2) and repeats nothing
+	// that was sent.
+	Description string
+	// Detail is for the log only. It holds no secret.
+	Detail string
+	// Client is the app that asked, as far as it is known.
+	Client symbolon.ClientID
+	// Redirect is the redirect URI to send a browser's error to. It is set
+	// only once app and redirect URI are proven (RFC 6749 §4.1.2.1).
+	Redirect string
+	// State is what to return beside it.
+	State string
+	// Mismatch is the app whose registered redirect URIs the one sent does not
+	// match, for the page that explains it.
+	Mismatch *symbolon.App
+	// RetryAfter is how long to wait before asking again, or 0.
+	RetryAfter time.Duration
+	// Err is the cause, or nil.
+	Err error
+}
+
+func (e *Error) Error() string {
+	s := e.Refusal.Code() + ": " + e.Description
+	if e.Detail != "" {
+		s += " (" + e.Detail + ")"
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+func refuse(r Refusal, description string) *Error {
+	return &Error{Refusal: r, Description: description}
+}
+
+func (e *Error) detail(s string) *Error {
+	e.Detail = s
+	return e
+}
+
+func (e *Error) from(id symbolon.ClientID) *Error {
+	e.Client = id
+	return e
+}
+
+// storeError turns an error of the store into one of this package: what may
+// succeed later, or has no known outcome, is Unavailable and never a refusal.
+func storeError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	switch symbolon.KindOf(err) {
+	case symbolon.Busy, symbolon.Unknown:
+		return &Error{
+			Refusal:     Unavailable,
+			Description: "The server cannot do this right now; send the same request again shortly.",
+			RetryAfter:  time.Second,
+			Err:         err,
+		}
+	default:
+		return &Error{
+			Refusal:     ServerError,
+			Description: "The server failed; its operator finds the cause in the log under this request_id.",
+			Err:         err,
+		}
+	}
+}

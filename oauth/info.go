@@ -1,0 +1,53 @@
+package oauth
+
+import (
+	"context"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
+)
+
+// Info is what step 4 says of the connected account.
+type Info struct {
+	ID   symbolon.AccountID
+	User string
+	// Grant is what the token stands for, for the log.
+	Grant symbolon.Grant
+}
+
+// Info is step 4: it says whose the access token is. It reads nothing from the
+// store.
+func (e *Engine) Info(ctx context.Context, bearer string) (*Info, error) {
+	token, err := e.bearer(ctx, bearer)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 6750 §3.1: good, but not for this.
+	if !token.Scope.Has(symbolon.ScopeConnect) {
+		return nil, refuse(InsufficientScope, "The access token lacks the scope connect.").from(token.Client)
+	}
+	return &Info{ID: token.Account, User: token.Name, Grant: token.Grant}, nil
+}
+
+// bearer checks an access token (RFC 6750 §2.1), which steps 4 and 6 share.
+func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken, error) {
+	if text == "" {
+		return nil, refuse(MissingToken, "An access token is missing; send it as Authorization: Bearer TOKEN.")
+	}
+	now := e.clock.Now()
+	token := new(symbolon.AccessToken)
+	if err := e.open(seal.AccessToken, text, token, now); err != nil {
+		return nil, refuse(InvalidToken, "The access token is not one that this server made; it may have been cut or changed on the way.").detail(err.Error())
+	}
+	if !now.Before(token.ExpiresAt) {
+		return nil, refuse(InvalidToken, "The access token has expired; refresh it.").from(token.Client)
+	}
+	// DESIGN 4: who does not know what has ended honours nothing.
+	if err := e.feed.Fresh(ctx); err != nil {
+		return nil, storeError(err).from(token.Client)
+	}
+	if e.feed.Over(&token.Grant) {
+		return nil, refuse(InvalidToken, "The connection was ended; the account must be connected anew.").from(token.Client)
+	}
+	return token, nil
+}

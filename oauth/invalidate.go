@@ -1,0 +1,27 @@
+package oauth
+
+import (
+	"context"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Invalidate is step 6: the access token and its whole connection are over,
+// everywhere, when it returns. A second call is refused like any dead token.
+func (e *Engine) Invalidate(ctx context.Context, bearer string) (symbolon.Grant, error) {
+	token, err := e.bearer(ctx, bearer)
+	if err != nil {
+		return symbolon.Grant{}, err
+	}
+	now := e.clock.Now()
+	n, err := e.store.End(context.WithoutCancel(ctx), symbolon.End{Connection: token.Connection, Reason: symbolon.ByApp, Now: now})
+	if err != nil {
+		return token.Grant, storeError(err).from(token.Client)
+	}
+	// The other nodes learn it within the feed's bound, this one at once.
+	e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
+	if n == 0 {
+		return token.Grant, refuse(InvalidToken, "The connection was ended before.").from(token.Client)
+	}
+	return token.Grant, nil
+}

@@ -1,0 +1,116 @@
+package oauth
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+)
+
+// pickAccount decides which account an authorization request is for.
+func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, who *Actor) (symbolon.SignedIn, Need, error) {
+	var none symbolon.SignedIn
+	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox {
+		return e.pickSandbox(ctx, req.LoginHint)
+	}
+	// prompt=login: only a sign-in since the flow began counts.
+	live := who.SignedIn
+	if slices.Contains(prompt, "login") {
+		live = slices.DeleteFunc(slices.Clone(live), func(s symbolon.SignedIn) bool {
+			return who.Begun.IsZero() || s.Session.AuthAt.Before(who.Begun)
+		})
+	}
+	if len(live) == 0 {
+		return none, NeedSignIn, nil
+	}
+	if who.Chosen != "" {
+		for _, s := range live {
+			if s.Account.ID == who.Chosen {
+				return s, NeedNothing, nil
+			}
+		}
+		return none, NeedSignIn, nil
+	}
+	if slices.Contains(prompt, "select_account") {
+		return none, NeedChoice, nil
+	}
+	if req.LoginHint != "" {
+		for _, s := range live {
+			if hints(req.LoginHint, &s.Account) {
+				return s, NeedNothing, nil
+			}
+		}
+		// Whoever is hinted at is not signed in: never another's code.
+		return none, NeedSignIn, nil
+	}
+	if len(live) == 1 {
+		return live[0], NeedNothing, nil
+	}
+	if who.Interactive {
+		return none, NeedChoice, nil
+	}
+	return live[0], NeedNothing, nil
+}
+
+// pickSandbox finds the sandbox account that an API caller's request is for.
+func (e *Engine) pickSandbox(ctx context.Context, hint string) (symbolon.SignedIn, Need, error) {
+	query := symbolon.AccountQuery{ID: e.cfg.SandboxAccount, Limit: 1}
+	if hint != "" {
+		query = symbolon.AccountQuery{Limit: 1000}
+	}
+	accounts, err := e.store.Accounts(ctx, query)
+	if err != nil {
+		return symbolon.SignedIn{}, NeedSignIn, err
+	}
+	for _, a := range accounts {
+		if a.Sandbox && a.Enabled() && (hint == "" || hints(hint, &a)) {
+			return symbolon.SignedIn{Account: a, Session: symbolon.Session{Account: a.ID, AuthAt: e.clock.Now()}}, NeedNothing, nil
+		}
+	}
+	return symbolon.SignedIn{}, NeedSignIn, nil
+}
+
+// hints reports whether a login_hint (OpenID Connect Core §3.1.2.1) means the
+// account: by its username, its id or its name.
+func hints(hint string, a *symbolon.Account) bool {
+	return strings.EqualFold(hint, a.Username) || hint == string(a.ID) || strings.EqualFold(hint, a.Name)
+}
+
+// checkConsent decides whether the account has allowed the app what it asks.
+func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Authorization, code *symbolon.Code, who *Actor) (Need, error) {
+	app, account := answer.App, &answer.Account
+	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox && account.Sandbox {
+		code.Sandbox = true
+		return NeedNothing, nil
+	}
+	if who.Allowed && who.Chosen == account.ID {
+		return NeedNothing, nil
+	}
+	answer.New = answer.Scope
+	consent, err := e.store.Consent(ctx, account.ID, app.ID)
+	switch {
+	case symbolon.KindOf(err) == symbolon.NotFound:
+		return NeedConsent, nil
+	case err != nil:
+		return NeedConsent, err
+	}
+	answer.New = slices.DeleteFunc(slices.Clone(answer.Scope), consent.Scope.Has)
+	// RFC 6749 §10.2: whoever can listen on this computer could pose as a
+	// public app, so a remembered consent does not count for one.
+	if len(answer.New) > 0 || slices.Contains(prompt, "consent") || app.Public && !claimed(app) {
+		return NeedConsent, nil
+	}
+	return NeedNothing, nil
+}
+
+// claimed reports whether every redirect URI of the app is an https address,
+// which only the owner of its domain can answer at (RFC 8252 §7.2).
+func claimed(app *symbolon.App) bool {
+	for _, uri := range app.RedirectURIs {
+		if !strings.HasPrefix(uri, "https://") {
+			return false
+		}
+	}
+	return true
+}

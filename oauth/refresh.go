@@ -1,0 +1,87 @@
+package oauth
+
+import (
+	"context"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
+)
+
+// Refresh is step 5: it trades a refresh token for fresh tokens (RFC 6749 §6).
+//
+// It is one compare-and-set on the connection's sequence number. An app that
+// lost our answer sends the same token again and gets the same successor; one
+// that sends an older token has been copied, and the connection is ended
+// (RFC 9700 §4.14.2).
+func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse, error) {
+	if err := req.fault(); err != nil {
+		return nil, err
+	}
+	if req.GrantType != "" && req.GrantType != "refresh_token" {
+		return nil, refuse(UnsupportedGrantType, "The only grant_type offered here is refresh_token; it may be left out.")
+	}
+	now := e.clock.Now()
+
+	// 1. Who asks?
+	app, err := e.authenticate(ctx, &req.Credentials, now)
+	if err != nil {
+		return nil, err
+	}
+	no := func(r Refusal, description string) error { return refuse(r, description).from(app.ID) }
+
+	// 2. What is presented?
+	if req.RefreshToken == "" {
+		return nil, no(InvalidRequest, "The parameter refresh_token is missing.")
+	}
+	var token symbolon.RefreshToken
+	if err := e.open(seal.RefreshToken, req.RefreshToken, &token, now); err != nil {
+		return nil, refuse(InvalidGrant, "The refresh_token is not one that this server made; it may have been cut or changed on the way.").from(app.ID).detail(err.Error())
+	}
+
+	// 3. Is it allowed? All is checked before anything is spent.
+	if token.Client != app.ID {
+		return nil, no(InvalidGrant, "The refresh_token was given to another app.")
+	}
+	scope := token.Scope
+	if req.Scope != "" {
+		// RFC 6749 §6: it may name fewer scopes than were granted, never more.
+		if scope, err = symbolon.ParseScopes(req.Scope); err != nil || !token.Scope.Covers(scope) {
+			return nil, no(InvalidScope, "A refresh may ask for fewer scopes than were granted, never for others.")
+		}
+	}
+	if !now.Before(token.ExpiresAt) {
+		return nil, no(InvalidGrant, "The refresh_token has expired; the account must be connected anew.")
+	}
+
+	// 4. Spend. From here on, a client that hangs up undoes nothing.
+	change := symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: e.expiry(token.Connection, now), Now: now}
+	if app.Public {
+		change.Grace = e.cfg.PublicGrace
+	}
+	outcome, err := e.store.Refresh(context.WithoutCancel(ctx), change)
+	switch {
+	case err != nil:
+		return nil, storeError(err).from(app.ID)
+	case outcome.Result == symbolon.RefreshReplayed:
+		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
+		return nil, refuse(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").from(app.ID).detail("refresh token replayed, connection " + token.Connection.String())
+	case outcome.Result == symbolon.RefreshEnded:
+		return nil, no(InvalidGrant, "The connection was ended; the account must be connected anew.")
+	case outcome.Result == symbolon.RefreshDenied:
+		return nil, no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")
+	}
+
+	// 5. Answer. The successor is made from what it succeeds and from the row,
+	// so that it is the same however often it is made.
+	refresh := req.RefreshToken
+	if outcome.Result != symbolon.Kept || outcome.Seq != token.Seq {
+		if refresh, err = e.refreshToken(token.Grant, app.Rotation, outcome.Seq, outcome.At, outcome.ExpiresAt); err != nil {
+			return nil, err
+		}
+	}
+	answer, err := e.issue(token.Grant, scope, refresh, outcome.ExpiresAt, now)
+	if err == nil && outcome.Result == symbolon.CaughtUp {
+		answer.Rollback = true
+	}
+	return answer, err
+}

@@ -1,0 +1,86 @@
+// Package seal makes and opens the values that travel outside the server:
+// codes, access tokens, refresh tokens and the state of pages. A sealed value
+// is authenticated and encrypted, so that only this server can read or make it,
+// and looks like this:
+//
+//	sym_at_ <base64url of key id and ciphertext> <base64url of a checksum>
+//
+// The prefix tells a person and a secret scanner what it is; the checksum tells
+// a scanner that it is one and lets us refuse a mistyped one for nothing. Each
+// value has exactly one spelling.
+//
+// The cipher is deterministic (AES-SIV, RFC 5297): the same value sealed by the
+// same key gives the same bytes. That is what makes the successor of a refresh
+// token the same however often, and on whichever node, it is made again.
+package seal
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/crc32"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Prefix says what a sealed value is. A value sealed under one prefix cannot be
+// opened under another.
+type Prefix string
+
+const (
+	Code         Prefix = "sym_ac_"
+	AccessToken  Prefix = "sym_at_"
+	RefreshToken Prefix = "sym_rt_"
+	// Flow is the state of a sign-in or consent page.
+	Flow Prefix = "sym_fl_"
+	// Device recognises a browser in which an account has signed in before.
+	Device Prefix = "sym_dv_"
+	// Root is the root key's own spelling; it is not encrypted.
+	Root Prefix = "sym_root_"
+)
+
+// MaxLen bounds the text of a sealed value, in bytes.
+const MaxLen = 16 << 10
+
+// strict has one spelling for each value: no padding and no stray bits.
+var strict = base64.RawURLEncoding.Strict()
+
+const sumLen = 6 // of base64url for the 4 bytes of a CRC-32
+
+// spell writes body as text under the prefix.
+func (p Prefix) spell(body []byte) string {
+	text := make([]byte, 0, len(p)+base64.RawURLEncoding.EncodedLen(len(body))+sumLen)
+	text = append(text, p...)
+	text = strict.AppendEncode(text, body)
+	return string(appendSum(text))
+}
+
+func appendSum(text []byte) []byte {
+	var sum [4]byte
+	binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE(text))
+	return strict.AppendEncode(text, sum[:])
+}
+
+// read returns the body of a text that spell wrote. The error is of kind
+// Invalid and does not hold the text.
+func (p Prefix) read(text string) ([]byte, error) {
+	rest, ok := strings.CutPrefix(text, string(p))
+	switch {
+	case !ok:
+		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it does not begin with %s", string(p))
+	case len(text) > MaxLen || len(rest) <= sumLen:
+		return nil, symbolon.Errorf(symbolon.Invalid, "open", "its length is wrong: it was cut or joined")
+	case strings.ContainsAny(rest, "\r\n"): // the decoder would pass over them
+		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it has a line break inside")
+	}
+	end := len(text) - sumLen
+	var buf [512]byte
+	if string(appendSum(append(buf[:0], text[:end]...))) != text {
+		return nil, symbolon.Errorf(symbolon.Invalid, "open", "its checksum is wrong: it was cut, joined or changed on the way")
+	}
+	body, err := strict.DecodeString(text[len(p):end])
+	if err != nil {
+		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it has characters that do not belong")
+	}
+	return body, nil
+}
