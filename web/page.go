@@ -1,0 +1,228 @@
+package web
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Page is what Pages.Render makes a page of: a struct of this package, drawn by
+// the template of pages/ that it names.
+type Page interface {
+	// template is the file name in pages/, without ".html".
+	template() string
+	// headers says what the page's forms and its window may do.
+	headers() pageHeaders
+}
+
+// pageHeaders is what differs between the headers of pages; all else is alike.
+type pageHeaders struct {
+	// Leads is set where posting a form of the page may lead, by redirects, to
+	// an app: form-action is then left out, since Chromium applies it to the
+	// whole chain (docs/decisions/0005-form-action.md).
+	Leads bool
+	// Flow is set where the page is part of connecting an app, which may have
+	// opened it in a popup and awaits word from it: its opener is then kept.
+	Flow bool
+}
+
+// AppView is an app as a page shows it. Every field may be hostile.
+type AppView struct {
+	ID   string
+	Name string
+	// Home is the absolute URL of the site of the app's owner, or empty. It
+	// becomes a link only if it is https, or http on this computer.
+	Home string
+	// HomeHost is the host of Home, for people to read.
+	HomeHost string
+}
+
+// NewAppView returns what a page shows of an app.
+func NewAppView(app *symbolon.App) AppView {
+	v := AppView{ID: string(app.ID), Name: app.Name}
+	if u, err := url.Parse(app.Home); err == nil && u.Host != "" {
+		v.Home, v.HomeHost = app.Home, u.Host
+	}
+	return v
+}
+
+// Initials returns one or two letters that stand for the app.
+func (v AppView) Initials() string { return Initials(v.Name) }
+
+// AccountView is an account as a page shows it. Every field may be hostile.
+type AccountView struct {
+	ID       string
+	Name     string
+	Username string
+	// Initials are one or two letters that stand for the person.
+	Initials string
+}
+
+// NewAccountView returns what a page shows of an account.
+func NewAccountView(account *symbolon.Account) AccountView {
+	v := AccountView{
+		ID:       string(account.ID),
+		Name:     account.Name,
+		Username: account.Username,
+		Initials: Initials(account.Name),
+	}
+	if v.Initials == "" {
+		v.Initials = Initials(account.Username)
+	}
+	return v
+}
+
+// Initials returns the first letter or digit of the first and of the last word
+// of a name, in upper case; of a name of one word, one; of a name without
+// letters and digits, "".
+func Initials(name string) string {
+	var first, last rune
+	for word := range strings.FieldsSeq(name) {
+		i := strings.IndexFunc(word, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		if i < 0 {
+			continue
+		}
+		r := unicode.ToUpper([]rune(word[i:])[0])
+		if first == 0 {
+			first = r
+		} else {
+			last = r
+		}
+	}
+	switch {
+	case first == 0:
+		return ""
+	case last == 0:
+		return string(first)
+	default:
+		return string([]rune{first, last})
+	}
+}
+
+// ScopeView is one permission that an app asks for.
+type ScopeView struct {
+	Name        string
+	Description string
+	// New is set when the app asks for it for the first time (see
+	// ConsentPage.Growth).
+	New bool
+}
+
+// SignInPage asks who the person is. It posts to /sign-in: username, password
+// and flow, with action "cancel" when the person gives up, or sandbox, the id of
+// a sandbox account, instead of username and password.
+type SignInPage struct {
+	// App is the app on whose behalf the person came, or nil.
+	App *AppView
+	// Username is filled in: what was typed before, or a login_hint.
+	Username string
+	// Error is a sentence that says why the last attempt was refused, or empty.
+	Error string
+	// Wait is how many seconds until the next attempt is heard, or 0.
+	Wait int
+	// Flow is the sealed state, posted back as it is.
+	Flow string
+	// Sandbox are the accounts that need no password.
+	Sandbox []AccountView
+	// Others says that other accounts are signed in in this browser: the page
+	// offers to choose among them (action "choose").
+	Others bool
+}
+
+func (*SignInPage) template() string { return "sign-in" }
+func (p *SignInPage) headers() pageHeaders {
+	return pageHeaders{Leads: p.App != nil, Flow: p.App != nil}
+}
+
+// ChoosePage asks which account to connect. It posts to /choose: flow, and
+// account, which is an id or "other"; or action "cancel".
+type ChoosePage struct {
+	App      AppView
+	Accounts []AccountView
+	Flow     string
+}
+
+func (*ChoosePage) template() string     { return "choose" }
+func (*ChoosePage) headers() pageHeaders { return pageHeaders{Leads: true, Flow: true} }
+
+// ConsentPage asks whether an app may act for an account. It posts to /consent:
+// flow, and action, which is "allow", "deny" or "other" (another account).
+type ConsentPage struct {
+	App     AppView
+	Account AccountView
+	Scopes  []ScopeView
+	// RedirectHost is the host, or the scheme of an app's own, to which the
+	// person is sent afterwards; RedirectURI is the whole URI.
+	RedirectHost string
+	RedirectURI  string
+	// Loopback says that this is an app on the person's own computer, whose
+	// name no one can vouch for: the page warns of it.
+	Loopback bool
+	Flow     string
+	// Growth says that the person has allowed the app before and it now asks
+	// for more: the scopes marked New.
+	Growth bool
+}
+
+func (*ConsentPage) template() string     { return "consent" }
+func (*ConsentPage) headers() pageHeaders { return pageHeaders{Leads: true, Flow: true} }
+
+// DeniedPage says that something was refused where no app can be told: a page
+// that belongs to another browser, that has expired, that was left.
+type DeniedPage struct {
+	// Title is what happened, in a few words; empty for the general one.
+	Title string
+	// Reason is a sentence or two for the person.
+	Reason string
+	// Retry is where to start again, a path of this server or an https URL,
+	// or empty.
+	Retry string
+}
+
+func (*DeniedPage) template() string     { return "denied" }
+func (*DeniedPage) headers() pageHeaders { return pageHeaders{Flow: true} }
+
+// ErrorPage says in plain words what is wrong, who can mend it and how.
+type ErrorPage struct {
+	// Status is that of the answer.
+	Status int
+	// Code is the RFC's code, such as "invalid_request".
+	Code string
+	// Title is what is wrong in a few words, Description in a sentence.
+	Title       string
+	Description string
+	// WhoMends is who can mend it, as the subject of a sentence ("The developer
+	// of the app"); How is a sentence that says what to do.
+	WhoMends string
+	How      string
+	// Mismatch is set when the redirect URI is none of those registered.
+	Mismatch *Mismatch
+	// RequestID finds the request in the log.
+	RequestID string
+	// DocsURL explains Code, or is empty.
+	DocsURL string
+}
+
+func (*ErrorPage) template() string     { return "error" }
+func (*ErrorPage) headers() pageHeaders { return pageHeaders{Flow: true} }
+
+// SignOutPage asks which accounts to sign out of this browser. It posts to
+// /sign-out: account, which is an id or "all". With no accounts it says that
+// no one is signed in.
+type SignOutPage struct {
+	Accounts []AccountView
+	// Flow is a sealed value that binds the form to the browser, posted back as
+	// it is; left out when empty.
+	Flow string
+}
+
+func (*SignOutPage) template() string     { return "sign-out" }
+func (*SignOutPage) headers() pageHeaders { return pageHeaders{} }
+
+// SignedOutPage says that it is done.
+type SignedOutPage struct{}
+
+func (*SignedOutPage) template() string     { return "signed-out" }
+func (*SignedOutPage) headers() pageHeaders { return pageHeaders{} }

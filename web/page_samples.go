@@ -1,0 +1,41 @@
+package web
+
+// pageSamples returns every page with sample data, in every shape that its
+// template tells apart. Each template of pages/ is here at least once: NewPages
+// executes them all.
+func pageSamples() []Page {
+	app := AppView{ID: "sym_app_sample", Name: "Weather Mill", Home: "https://weathermill.example/", HomeHost: "weathermill.example"}
+	plain := AppView{ID: "sym_app_plain", Name: "notes"}
+	jane := AccountView{ID: "d1b03e513fbc5881651d6c149fd259506f975ae1", Name: "Jane Doe", Username: "jane", Initials: "JD"}
+	john := AccountView{ID: "0f8fad5bd9cb469fa165408f3c5b9a2e1d4c7b6a", Name: "John Doe", Username: "john", Initials: "JD"}
+	black := AccountView{ID: "7c9e6679f4b24a5e8d1f3b2a6c5d4e3f2a1b0c9d", Name: "Jane Black", Username: "jane.black@example.com", Initials: "JB"}
+	people := []AccountView{jane, john, black}
+	connect := ScopeView{Name: "connect", Description: "Connect to your resources"}
+	read := ScopeView{Name: "reports.read", Description: "Read your reports", New: true}
+	const flow = "sealed"
+
+	return []Page{
+		&SignInPage{App: &app, Flow: flow},
+		&SignInPage{App: &app, Flow: flow, Username: "jane", Error: "That name and password do not belong together.", Sandbox: people, Others: true},
+		&SignInPage{Flow: flow, Username: "jane", Wait: 12},
+		&SignInPage{Flow: flow, Wait: 1},
+		&ChoosePage{App: app, Accounts: people, Flow: flow},
+		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow},
+		&ConsentPage{App: app, Account: black, Scopes: []ScopeView{connect, read}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow, Growth: true},
+		&ConsentPage{App: plain, Account: john, Scopes: []ScopeView{connect}, RedirectHost: "127.0.0.1:49152", RedirectURI: "http://127.0.0.1:49152/callback", Loopback: true, Flow: flow},
+		&DeniedPage{},
+		&DeniedPage{Title: "This page has expired", Reason: "It was open for more than ten minutes.", Retry: "/authorize"},
+		&ErrorPage{
+			Status: 400, Code: "invalid_request", Title: "The way back to the app is not registered",
+			Description: "The app asked to send you to an address that its developer has not registered.",
+			WhoMends:    "The developer of the app", How: "Register the address that was sent, or send the one that is registered.",
+			Mismatch:  NewMismatch("https://weathermill.example/oauth/callback/", []string{"https://weathermill.example/oauth/callback", "http://127.0.0.1/callback"}),
+			RequestID: "01J9ZC7T3V8Q", DocsURL: "/docs/errors#invalid_request",
+		},
+		&ErrorPage{Status: 400, Code: "invalid_request", Title: "The way back to the app is not registered", Mismatch: NewMismatch("https://weathermill.example/", nil)},
+		&ErrorPage{Status: 503, Title: "Not just now", Description: "The server cannot reach its store."},
+		&SignOutPage{Accounts: people, Flow: flow},
+		&SignOutPage{},
+		&SignedOutPage{},
+	}
+}
