@@ -1,0 +1,335 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestHistogramBucketsAreInOrder(t *testing.T) {
+	before := -1
+	for _, v := range []uint64{0, 1, 31, 32, 63, 64, 65, 66, 127, 128, 1000, 1 << 20, 1<<20 + 1<<15, 1 << 40, 1<<63 - 1} {
+		i := bucket(v)
+		if i < before || i >= len(histogram{}.counts) {
+			t.Errorf("bucket(%d) = %d, after %d", v, i, before)
+		}
+		before = i
+		if top(i) < v || i > 0 && top(i-1) >= v {
+			t.Errorf("%d is in bucket %d, from %d to %d", v, i, top(i-1)+1, top(i))
+		}
+	}
+}
+
+func TestHistogramQuantiles(t *testing.T) {
+	var parts [3]histogram
+	var all []time.Duration
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range 30_000 {
+		d := time.Duration(random.ExpFloat64() * float64(time.Millisecond))
+		parts[i%3].add(d)
+		all = append(all, d)
+	}
+	var h histogram
+	for i := range parts {
+		h.merge(&parts[i])
+	}
+	slices.Sort(all)
+	for _, q := range []float64{0, 0.01, 0.5, 0.9, 0.99, 0.999, 1} {
+		truth := all[max(int(q*float64(len(all))+0.5), 1)-1]
+		if got := h.quantile(q); got < truth || float64(got) > float64(truth)*(1+1.0/subBuckets)+1 {
+			t.Errorf("quantile(%v) = %v, want %v or at most 1/%d more", q, got, truth, subBuckets)
+		}
+	}
+	if got := new(histogram).quantile(0.5); got != 0 {
+		t.Errorf("quantile of nothing = %v", got)
+	}
+}
+
+func TestParseAnswer(t *testing.T) {
+	const whole = "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\ncontent-LENGTH:  5 \r\nContent-Type: a/b\r\n\r\nhello"
+	for i := range whole {
+		if a, complete, err := parseAnswer([]byte(whole[:i])); complete || err != nil {
+			t.Fatalf("the first %d bytes: %+v, %v, %v", i, a, complete, err)
+		}
+	}
+	a, complete, err := parseAnswer([]byte(whole))
+	if !complete || err != nil || a.status != 200 || string(a.body) != "hello" || a.size() != len(whole) {
+		t.Errorf("the whole: %+v, %v, %v", a, complete, err)
+	}
+	for _, bad := range []string{
+		"HTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nab",
+		"HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n",
+		"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"\r\n\r\n",
+		strings.Repeat("x", 17<<10),
+	} {
+		if a, complete, err := parseAnswer([]byte(bad)); complete || err == nil {
+			t.Errorf("%.60q: taken as %+v", bad, a)
+		}
+	}
+}
+
+func FuzzParseAnswer(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"))
+	f.Add([]byte("HTTP/1.1 503 \r\nContent-Length:\r\nC\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, complete, err := parseAnswer(b)
+		if complete && (err != nil || a.size() != len(b)) {
+			t.Errorf("%q: %+v, %v", b, a, err)
+		}
+	})
+}
+
+func TestField(t *testing.T) {
+	for _, body := range []string{`{"code":"aZ09-._~"}`, `{ "code" : "aZ09-._~", "x":1}`, `{"a":"b","code":"aZ09-._~"}`} {
+		if got, err := field([]byte(body), `"code"`); err != nil || string(got) != "aZ09-._~" {
+			t.Errorf("%s: %q, %v", body, got, err)
+		}
+	}
+	for _, body := range []string{``, `{}`, `{"code"}`, `{"code":1}`, `{"code":""}`, `{"code":"a`, `{"code":"a+b"}`, `{"code":"a\nb"}`} {
+		if got, err := field([]byte(body), `"code"`); err == nil {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
+}
+
+func TestRatios(t *testing.T) {
+	got := spreadOf(ratios([]float64{50, 90, 30}, []float64{100, 100, 50}))
+	if want := (spread{0.6, 0.5, 0.9}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if m := median([]float64{4, 1, 3, 2}); m != 2.5 {
+		t.Errorf("median of an even number: %v", m)
+	}
+	if (spreadOf(nil) != spread{}) {
+		t.Error("the spread of nothing is not zero")
+	}
+}
+
+func TestGoals(t *testing.T) {
+	r := report{
+		Scenarios: []measured{{"info", 0.85, []figures{{}, {ToFirst: spread{0.84, 0.8, 0.9}}, {ToSecond: spread{0.95, 0.9, 1}}}}},
+		Startup:   startup{Request: spread{Median: 100}},
+		Memory:    []memory{{Resident: 40e6}},
+	}
+	verdicts := func() (s string) {
+		for _, g := range r.goals() {
+			s += map[[2]bool]string{{true, true}: "+", {true, false}: "-", {false, false}: "?"}[[2]bool{g.Measured, g.Met}]
+		}
+		return s
+	}
+	// info, scale, growth, start, memory
+	if got := verdicts(); got != "-??+-" {
+		t.Errorf("a quick run: %s", got)
+	}
+	r.Scenarios[0].Figures[1].ToFirst.Median = 0.85
+	r.Scale = &scale{Many: spread{Median: 0.89}, Before: files{100, 10}, After: files{105, 5}}
+	// info, its change, refresh of many, growth, start, memory
+	if got := verdicts(); got != "++-++-" {
+		t.Errorf("a full run: %s", got)
+	}
+	r.Scale.After.Log++
+	if got := verdicts(); got != "++--+-" {
+		t.Errorf("a file that grew: %s", got)
+	}
+}
+
+// fake speaks the page's JSON. It keeps what it has given out, and refuses
+// whatever it has not.
+type fake struct {
+	mu    sync.Mutex
+	n     int
+	live  map[string]bool
+	spoil string // the path whose answers are empty
+}
+
+func (f *fake) make(kind string) string {
+	f.n++
+	value := fmt.Sprintf("%s_%06d", kind, f.n)
+	f.live[value] = true
+	return value
+}
+
+func (f *fake) spend(value string) bool {
+	ok := f.live[value]
+	delete(f.live, value)
+	return ok
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ok := r.FormValue("client_id") == "app" && r.FormValue("client_secret") == "s&cret"
+	answer := map[string]any{}
+	switch r.Method + " " + r.URL.Path {
+	case "GET /authorize":
+		ok = r.FormValue("redirect_uri") == "https://a.test/cb?x=1" && r.FormValue("scope") == "connect"
+		answer["code"] = f.make("code")
+	case "POST /token", "POST /refresh":
+		ok = ok && (f.spend(r.FormValue("code")) || f.spend(r.FormValue("refresh_token")))
+		answer["access_token"], answer["refresh_token"] = f.make("at"), f.make("rt")
+	case "GET /info":
+		ok = f.live[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		answer["id"], answer["user"] = "0123", "Jane Doe"
+	default:
+		ok = false
+	}
+	if r.URL.Path == f.spoil {
+		clear(answer)
+	}
+	if !ok {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	json.NewEncoder(w).Encode(answer)
+}
+
+func newFake(t *testing.T) (*fake, *process) {
+	f := &fake{live: map[string]bool{}}
+	s := httptest.NewServer(f)
+	t.Cleanup(s.Close)
+	host := s.Listener.Addr().String()
+	return f, &process{addr: host, app: newCaller(host, "app", "s&cret", "https://a.test/cb?x=1")}
+}
+
+func TestLoadSpeaksEveryScenario(t *testing.T) {
+	for _, s := range scenarios {
+		t.Run(s.name, func(t *testing.T) {
+			_, p := newFake(t)
+			talks := (&bench{Connections: 8}).same(s)(target{process: p})
+			o, err := load(p.addr, os.Getpid(), talks, span{warm: 20 * time.Millisecond, time: 100 * time.Millisecond})
+			if err != nil || o.failures != 0 || o.done == 0 {
+				t.Fatalf("%d done, %d failures %q, %v", o.done, o.failures, o.samples, err)
+			}
+			if o.latency.n != o.done || o.elapsed < 100*time.Millisecond {
+				t.Errorf("%d latencies of %d, in %v", o.latency.n, o.done, o.elapsed)
+			}
+		})
+	}
+}
+
+func TestLoadStopsAfterACount(t *testing.T) {
+	_, p := newFake(t)
+	var born [][]byte
+	talks := make([]talk, 4)
+	for i := range talks {
+		talks[i] = &flow{caller: p.app, born: func(token []byte) { born = append(born, slices.Clone(token)) }}
+	}
+	o, err := load(p.addr, os.Getpid(), talks, span{count: 100})
+	if err != nil || o.failures != 0 || o.done != 100 || len(born) < 100 {
+		t.Fatalf("%d done, %d born, %d failures %q, %v", o.done, len(born), o.failures, o.samples, err)
+	}
+	// One connection refreshes them all in turn, twice over.
+	r := &refresh{flow: flow{caller: p.app}, tokens: born}
+	o, err = load(p.addr, os.Getpid(), []talk{r}, span{count: uint64(2 * len(born))})
+	if err != nil || o.failures != 0 || int(o.done) != 2*len(born) {
+		t.Fatalf("%d done, %d failures %q, %v", o.done, o.failures, o.samples, err)
+	}
+}
+
+func TestLoadCountsEveryWrongAnswer(t *testing.T) {
+	for _, s := range scenarios {
+		for _, path := range []string{"/authorize", "/token", "/info", "/refresh"} {
+			spoken := path == "/authorize" || path == "/token" || path == "/"+s.name
+			f, p := newFake(t)
+			f.spoil = path
+			talks := (&bench{Connections: 4}).same(s)(target{process: p})
+			o, err := load(p.addr, os.Getpid(), talks, span{time: 100 * time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if spoken != (o.failures > 0) {
+				t.Errorf("%s with a wrong %s: %d failures %q", s.name, path, o.failures, o.samples)
+			}
+		}
+	}
+}
+
+func TestLoadNoticesALostConnection(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }))
+	defer s.Close()
+	host := s.Listener.Addr().String()
+	o, err := load(host, os.Getpid(), []talk{&flow{caller: newCaller(host, "a", "b", "c")}}, span{time: time.Second})
+	if err == nil || o.failures != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
+
+func TestBareHandlerAnswersWithTheSameBytes(t *testing.T) {
+	_, p := newFake(t)
+	s, err := sample(p, greeting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare := httptest.NewServer(bareHandler(s.Answers))
+	defer bare.Close()
+	host := bare.Listener.Addr().String()
+	mine, err := sample(&process{addr: host, app: newCaller(host, "app", "s&cret", "https://a.test/cb?x=1")}, greeting{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Answers) != 4 {
+		t.Errorf("%d answers, want 4", len(s.Answers))
+	}
+	for path, want := range s.Answers {
+		if got := mine.Answers[path]; got.Size != want.Size || !bytes.Equal(got.Body, want.Body) {
+			t.Errorf("%s: %+v, want %+v", path, got, want)
+		}
+	}
+}
+
+func TestReportPrintsAndFails(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bench.json")
+	b := &bench{JSON: file}
+	b.report.Scenarios = []measured{{"info", 0.85, []figures{{Target: "bare"}, {Target: "symbolon", ToFirst: spread{0.5, 0.4, 0.6}}}}}
+	b.report.Startup.Request.Median = 50
+	var out strings.Builder
+	if err := b.finish(&out); err != nil || !strings.Contains(out.String(), "MISSED") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	var back report
+	if data, err := os.ReadFile(file); err != nil || json.Unmarshal(data, &back) != nil || len(back.Goals) == 0 {
+		t.Errorf("%v %s", err, data)
+	}
+	b.Strict = true
+	if err := b.finish(&out); err == nil {
+		t.Error("a missed goal passes as strict")
+	}
+	b.Strict, b.report.Failures = false, 1
+	if err := b.finish(&out); err == nil {
+		t.Error("an unexpected answer passes")
+	}
+}
+
+func TestProcFiles(t *testing.T) {
+	all, anonymous, err := resident(os.Getpid())
+	if err != nil || all < 1<<20 || anonymous > all {
+		t.Errorf("resident: %d, %d, %v", all, anonymous, err)
+	}
+	before, err := processorTime(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
+	}
+	after, err := processorTime(os.Getpid())
+	if used := after - before; err != nil || used < 50*time.Millisecond || used > 5*time.Second {
+		t.Errorf("100 ms of work counted as %v, %v", used, err)
+	}
+}

@@ -1,0 +1,237 @@
+//go:build linux
+
+// Bench measures a Symbolon server beside a bare net/http handler that moves
+// the same bytes, each in a process of its own, on loopback. What counts is
+// the ratio between the two: it says what the server adds, and it holds on
+// machines of other speeds.
+//
+//	make bench                        about a minute
+//	go run ./bench --full             with 1,000,000 connections, about ten minutes
+//	go run ./bench --scenario info    one scenario only
+//	go run ./bench generator          the load against the bare handler alone
+//
+// It ends with 1 when any answer was not as it must be, with --strict also
+// when a goal was missed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// bench is one run: how it shall go, and what it found.
+type bench struct {
+	Server      string        // path of the built program
+	Dir         string        // for data directories and logs; made and removed by the run
+	Connections int           // keep-alive connections of the load
+	Rounds      int           // for each scenario and target
+	Warm, Time  time.Duration // of each round: not measured, measured
+	Scenarios   []string
+	Full        bool // also with a store of Many connections
+	Many        int  // connections in the large store
+	Refreshes   int  // of which the growth of the files is measured
+	JSON        string
+	Strict      bool
+
+	report report
+	log    io.Writer // progress, one line a step
+}
+
+func main() {
+	b := &bench{log: os.Stderr}
+	if len(os.Args) == 3 && os.Args[1] == "bare" { // started by startBare
+		fmt.Fprintln(os.Stderr, "bare handler:", serveBare(os.Args[2], os.Stdout))
+		os.Exit(1)
+	}
+	keep := flag.Bool("keep", false, "keep the directory with data and logs")
+	parent := flag.String("dir", os.TempDir(), "where to make data directories; on the disk to be measured")
+	names := flag.String("scenario", "info,refresh,flow", "scenarios to run, separated by commas")
+	flag.StringVar(&b.Server, "server", "bin/symbolon", "the built program")
+	flag.IntVar(&b.Connections, "connections", 64, "keep-alive connections of the load")
+	flag.IntVar(&b.Rounds, "rounds", 0, "rounds for each scenario (default 3, with --full 5)")
+	flag.DurationVar(&b.Time, "time", 0, "measured time of each round (default 2s, with --full 4s)")
+	flag.DurationVar(&b.Warm, "warm", 700*time.Millisecond, "time of each round before that")
+	flag.BoolVar(&b.Full, "full", false, "also measure with a large store")
+	flag.IntVar(&b.Many, "many", 1_000_000, "connections in the large store")
+	flag.IntVar(&b.Refreshes, "refreshes", 1_000_000, "refreshes over which the files may not grow")
+	flag.StringVar(&b.JSON, "json", "", "also write all figures to this file")
+	flag.BoolVar(&b.Strict, "strict", false, "a missed goal is a failure")
+	flag.Parse()
+
+	generator := flag.NArg() == 1 && flag.Arg(0) == "generator"
+	if flag.NArg() > 0 && !generator {
+		fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", flag.Arg(0))
+		os.Exit(2)
+	}
+	if b.Rounds == 0 {
+		b.Rounds = 3
+		if b.Full {
+			b.Rounds = 5
+		}
+	}
+	if b.Time == 0 {
+		b.Time = 2 * time.Second
+		if b.Full {
+			b.Time = 4 * time.Second
+		}
+	}
+	b.Scenarios = strings.Split(*names, ",")
+	for _, name := range b.Scenarios {
+		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == name }) {
+			fmt.Fprintf(os.Stderr, "bench: error: no scenario %q; there are info, refresh and flow\n", name)
+			os.Exit(2)
+		}
+	}
+	dir, err := os.MkdirTemp(*parent, "symbolon-bench-")
+	if err == nil {
+		b.Dir = dir
+		if !*keep {
+			defer os.RemoveAll(dir)
+			stop := make(chan os.Signal, 1)
+			signal.Notify(stop, os.Interrupt, syscall.SIGTERM)
+			go func() {
+				<-stop
+				os.RemoveAll(dir)
+				os.Exit(130)
+			}()
+		}
+		if generator {
+			err = b.generator()
+		} else {
+			err = b.run()
+		}
+	}
+	code := 0
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench: error:", err)
+		code = 1
+	}
+	if *keep {
+		fmt.Fprintln(os.Stderr, "bench: kept", dir)
+	} else if dir != "" {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+func (b *bench) progress(format string, args ...any) {
+	fmt.Fprintf(b.log, "bench: "+format+"\n", args...)
+}
+
+// check notes the answers of a load that were not as they must be.
+func (b *bench) check(what string, o *outcome) {
+	if o.failures == 0 {
+		return
+	}
+	b.report.Failures += o.failures
+	for _, sample := range o.samples {
+		b.progress("%s: unexpected answer: %s", what, sample)
+	}
+	b.progress("%s: %d unexpected answers", what, o.failures)
+}
+
+// same makes one talk of a kind for each connection.
+func (b *bench) same(s scenario) func(target) []talk {
+	return func(t target) []talk {
+		talks := make([]talk, b.Connections)
+		for i := range talks {
+			talks[i] = s.talk(t.app)
+		}
+		return talks
+	}
+}
+
+// run measures everything that was asked for, and prints it.
+func (b *bench) run() error {
+	if err := b.describe(); err != nil {
+		return err
+	}
+	data := filepath.Join(b.Dir, "small")
+	real, g, err := startServer(b.Server, data, filepath.Join(b.Dir, "small.log"))
+	if err != nil {
+		return err
+	}
+	defer func() { real.stop() }()
+	if err := b.idle("after start", "small store", real); err != nil {
+		return err
+	}
+	answers, err := sample(real, g)
+	if err != nil {
+		return fmt.Errorf("the first answers of the server: %w", err)
+	}
+	bare, err := startBare(b.Dir, answers)
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	targets := []target{{"bare", bare}, {"symbolon", real}}
+	var many *large
+	if b.Full {
+		if many, err = b.enlarge(); err != nil {
+			return fmt.Errorf("the large store: %w", err)
+		}
+		defer many.stop()
+		targets = append(targets, target{"large", many.process})
+	}
+	for _, s := range scenarios {
+		if !slices.Contains(b.Scenarios, s.name) {
+			continue
+		}
+		f, err := b.rounds(s.name, targets, b.same(s))
+		if err != nil {
+			return err
+		}
+		b.report.Scenarios = append(b.report.Scenarios, measured{Name: s.name, Goal: s.goal, Figures: f})
+	}
+	if b.Full {
+		if err := b.scale(many, targets); err != nil {
+			return fmt.Errorf("the large store: %w", err)
+		}
+	}
+	b.progress("10 s of rest, then the memory")
+	time.Sleep(10 * time.Second)
+	for _, t := range targets[1:] {
+		if err := b.idle("after load and 10 s", t.name, t.process); err != nil {
+			return err
+		}
+	}
+	if err := real.stop(); err != nil {
+		return fmt.Errorf("the server did not stop well: %w", err)
+	}
+	real.exited <- nil // for the deferred stop
+	if err := b.startups(data); err != nil {
+		return fmt.Errorf("start-up: %w", err)
+	}
+	return b.finish(os.Stdout)
+}
+
+// generator shows how much the load itself can do, against the bare handler
+// with answers of about the server's size. No figure of it is a result.
+func (b *bench) generator() error {
+	bare, err := startBare(b.Dir, standIn())
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	fmt.Printf("%-8s %10s %8s %8s %11s %9s %9s\n", "", "per second", "p50 ms", "p99 ms", "server µs", "load µs", "load busy")
+	for _, s := range scenarios {
+		f, err := b.rounds(s.name, []target{{"bare", bare}}, b.same(s))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%-8s %10.0f %8.2f %8.2f %11.1f %9.1f %8.0f%%\n", s.name, f[0].PerSecond, f[0].P50, f[0].P99,
+			f[0].ServerCPU, f[0].LoadCPU, 100*f[0].LoadBusy)
+	}
+	if b.report.Failures > 0 {
+		return fmt.Errorf("%d unexpected answers", b.report.Failures)
+	}
+	return nil
+}

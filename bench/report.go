@@ -1,0 +1,153 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+)
+
+// report is all that a run found. It is what --json writes.
+type report struct {
+	Machine   machine    `json:"machine"`
+	Scenarios []measured `json:"scenarios"`
+	Scale     *scale     `json:"scale,omitempty"`
+	Memory    []memory   `json:"memory"`
+	Startup   startup    `json:"startup"`
+	Goals     []goal     `json:"goals"`
+	// Failures counts the answers that were not as they must be. Any makes
+	// the figures worthless.
+	Failures uint64 `json:"failures"`
+}
+
+type measured struct {
+	Name    string    `json:"name"`
+	Goal    float64   `json:"goal_ratio"`
+	Figures []figures `json:"figures"`
+}
+
+// goal is one promise beside what was found.
+type goal struct {
+	Name  string `json:"name"`
+	Want  string `json:"want"`
+	Found string `json:"found"`
+	Met   bool   `json:"met"`
+	// Measured is false when this run did not look.
+	Measured bool `json:"measured"`
+}
+
+// goals compares what the report holds with what was promised.
+func (r *report) goals() []goal {
+	var goals []goal
+	for _, s := range r.Scenarios {
+		ratio := s.Figures[1].ToFirst
+		goals = append(goals, goal{
+			Name: s.Name + ", ratio to the bare handler", Want: fmt.Sprintf("≥ %.2f", s.Goal),
+			Found: fmt.Sprintf("%.2f (%.2f to %.2f)", ratio.Median, ratio.Min, ratio.Max),
+			Met:   ratio.Median >= s.Goal, Measured: true})
+	}
+	if r.Scale == nil {
+		goals = append(goals, goal{Name: "change with 1,000,000 connections in the store", Want: "< 10 %"},
+			goal{Name: "growth of the files over 1,000,000 refreshes", Want: "0"})
+	} else {
+		for _, s := range r.Scenarios {
+			goals = append(goals, changeGoal(s.Name, r.Scale.Connections, s.Figures[2].ToSecond))
+		}
+		goals = append(goals, changeGoal("refresh of many connections in turn", r.Scale.Connections, r.Scale.Many),
+			goal{Name: fmt.Sprintf("growth of the files over %d refreshes", r.Scale.Refreshes), Want: "0",
+				Found: fmt.Sprintf("%d bytes of %d", r.Scale.After.total()-r.Scale.Before.total(), r.Scale.Before.total()),
+				Met:   r.Scale.After.total() <= r.Scale.Before.total(), Measured: true})
+	}
+	goals = append(goals, goal{Name: "start to the first answer", Want: "≤ 100 ms",
+		Found: fmt.Sprintf("%.0f ms (%.0f to %.0f)", r.Startup.Request.Median, r.Startup.Request.Min, r.Startup.Request.Max),
+		Met:   r.Startup.Request.Median <= 100, Measured: true})
+	for _, m := range r.Memory {
+		goals = append(goals, goal{Name: "memory, " + m.Store + ", " + m.When, Want: "< 40 MB",
+			Found: fmt.Sprintf("%.1f MB", float64(m.Resident)/1e6), Met: m.Resident < 40e6, Measured: true})
+	}
+	return goals
+}
+
+func changeGoal(name string, connections int, ratio spread) goal {
+	change := 100 * (ratio.Median - 1)
+	return goal{Name: fmt.Sprintf("%s, change with %d connections", name, connections), Want: "> −10 %",
+		Found: fmt.Sprintf("%+.1f %% (%+.1f to %+.1f)", change, 100*(ratio.Min-1), 100*(ratio.Max-1)),
+		Met:   change > -10, Measured: true}
+}
+
+// finish prints the report, writes it where asked, and returns an error when
+// the run has failed.
+func (b *bench) finish(w io.Writer) error {
+	r := &b.report
+	r.Goals = r.goals()
+	if err := r.print(w, b); err != nil {
+		return err
+	}
+	if b.JSON != "" {
+		data, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(b.JSON, append(data, '\n'), 0o644); err != nil {
+			return err
+		}
+	}
+	if r.Failures > 0 {
+		return fmt.Errorf("%d unexpected answers: the figures are worth nothing", r.Failures)
+	}
+	if b.Strict {
+		for _, g := range r.Goals {
+			if g.Measured && !g.Met {
+				return fmt.Errorf("goal missed: %s: want %s, found %s", g.Name, g.Want, g.Found)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *report) print(out io.Writer, b *bench) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	m := r.Machine
+	fmt.Fprintf(w, "\n%s, %d cores shared with the load; %s; %s\n", m.CPU, m.Cores, m.Kernel, m.Go)
+	fmt.Fprintf(w, "data on %s, where making 4 KiB durable takes %.2f ms\n", m.FileSystem, m.Sync)
+	fmt.Fprintf(w, "%d connections, %d rounds of %v each, in turn\n\n", b.Connections, b.Rounds, b.Time)
+	fmt.Fprintln(w, "\t\tper second\tof bare (min to max)\tp50 ms\tp99 ms\tserver µs\tload µs")
+	for _, s := range r.Scenarios {
+		for i, f := range s.Figures {
+			name, ratio := "", ""
+			if i == 0 {
+				name = s.Name
+			} else {
+				ratio = fmt.Sprintf("%.2f (%.2f to %.2f)", f.ToFirst.Median, f.ToFirst.Min, f.ToFirst.Max)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.2f\t%.2f\t%.1f\t%.1f\n", name, f.Target, f.PerSecond, ratio,
+				f.P50, f.P99, f.ServerCPU, f.LoadCPU)
+		}
+	}
+	if s := r.Scale; s != nil {
+		fmt.Fprintf(w, "\n%d connections in the large store, filled in %.0f s; %d refreshes of %d connections in turn, %.0f a second\n",
+			s.Connections, s.Filled, s.Refreshes, s.Spread, s.PerSecond)
+		fmt.Fprintf(w, "files before: %s\nfiles after:  %s\n", s.Before, s.After)
+	}
+	fmt.Fprintf(w, "\nstart, median of %d: greeting after %.0f ms, /healthz after %.0f ms, GET /info after %.0f ms\n\n",
+		r.Startup.Runs, r.Startup.Greeting.Median, r.Startup.Healthz.Median, r.Startup.Request.Median)
+	fmt.Fprintln(w, "goal\twant\tfound\t")
+	for _, g := range r.Goals {
+		verdict := "met"
+		switch {
+		case !g.Measured:
+			verdict = "not measured (--full)"
+		case !g.Met:
+			verdict = "MISSED"
+		}
+		fmt.Fprintln(w, strings.Join([]string{g.Name, g.Want, g.Found, verdict}, "\t"))
+	}
+	if r.Failures > 0 {
+		fmt.Fprintf(w, "\n%d UNEXPECTED ANSWERS: the figures are worth nothing\n", r.Failures)
+	}
+	return w.Flush()
+}

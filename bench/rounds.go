@@ -1,0 +1,140 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// scenario is one kind of work under load.
+type scenario struct {
+	name string
+	goal float64 // least ratio to the bare handler
+	talk func(*caller) talk
+}
+
+var scenarios = []scenario{
+	{"info", 0.85, func(c *caller) talk { return &info{flow: flow{caller: c}} }},
+	{"refresh", 0.60, func(c *caller) talk { return &refresh{flow: flow{caller: c}} }},
+	{"flow", 0.35, func(c *caller) talk { return &flow{caller: c} }},
+}
+
+// target is a server under load, with what tells it from the others.
+type target struct {
+	name string
+	*process
+}
+
+// figures is what one target showed in one scenario.
+type figures struct {
+	Target    string    `json:"target"`
+	PerSecond float64   `json:"per_second"` // median of the rounds
+	Rounds    []float64 `json:"rounds_per_second"`
+	P50       float64   `json:"p50_ms"` // over all rounds, of one unit of work
+	P99       float64   `json:"p99_ms"`
+	// ServerCPU and LoadCPU are microseconds of processor time per unit of work.
+	ServerCPU float64 `json:"server_cpu_us"`
+	LoadCPU   float64 `json:"load_cpu_us"`
+	// LoadBusy is the share of one core that the load used. It has one thread:
+	// near 1, the figures say more about the load than about the server.
+	LoadBusy float64 `json:"load_busy"`
+	// ToFirst compares each round with the same round of the first target, and
+	// ToSecond with that of the second. They are empty for those themselves.
+	ToFirst  spread `json:"to_first"`
+	ToSecond spread `json:"to_second"`
+	Failures uint64 `json:"failures"`
+}
+
+// spread is a median with what lay around it.
+type spread struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{}
+	}
+	return spread{median(values), slices.Min(values), slices.Max(values)}
+}
+
+func median(values []float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	half := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[half]
+	}
+	return (sorted[half-1] + sorted[half]) / 2
+}
+
+// ratios divides each value by the one at the same place in base.
+func ratios(values, base []float64) []float64 {
+	r := make([]float64, len(values))
+	for i := range values {
+		r[i] = values[i] / base[i]
+	}
+	return r
+}
+
+// rounds loads the targets in turn, as often as asked. Each ratio is of two
+// loads that followed each other at once, so that a slow minute of the
+// machine falls on both.
+func (b *bench) rounds(name string, targets []target, talks func(target) []talk) ([]figures, error) {
+	all := make([][]*outcome, len(targets))
+	for round := range b.Rounds {
+		for i, t := range targets {
+			b.progress("%s: round %d of %d, %s", name, round+1, b.Rounds, t.name)
+			o, err := load(t.addr, t.pid(), talks(t), span{warm: b.Warm, time: b.Time})
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", name, t.name, err)
+			}
+			b.check(name+", "+t.name, o)
+			all[i] = append(all[i], o)
+		}
+	}
+	result := make([]figures, len(targets))
+	for i, t := range targets {
+		result[i] = summarize(t.name, all[i])
+		if i > 0 {
+			result[i].ToFirst = spreadOf(ratios(result[i].Rounds, result[0].Rounds))
+		}
+		if i > 1 {
+			result[i].ToSecond = spreadOf(ratios(result[i].Rounds, result[1].Rounds))
+		}
+	}
+	return result, nil
+}
+
+func summarize(name string, outcomes []*outcome) figures {
+	f := figures{Target: name}
+	var latency histogram
+	var done uint64
+	var elapsed, cpu, own time.Duration
+	for _, o := range outcomes {
+		f.Rounds = append(f.Rounds, math.Round(o.perSecond()))
+		f.Failures += o.failures
+		latency.merge(&o.latency)
+		done += o.done
+		elapsed += o.elapsed
+		cpu += o.cpu
+		own += o.own
+	}
+	f.PerSecond = median(f.Rounds)
+	f.P50 = milliseconds(latency.quantile(0.50))
+	f.P99 = milliseconds(latency.quantile(0.99))
+	if done > 0 {
+		f.ServerCPU = float64(cpu.Microseconds()) / float64(done)
+		f.LoadCPU = float64(own.Microseconds()) / float64(done)
+		f.LoadBusy = own.Seconds() / elapsed.Seconds()
+	}
+	return f
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
