@@ -161,13 +161,25 @@ func TestThrottleRefusalTakesNothing(t *testing.T) {
 	}
 	// Now the account is drained for strangers; 10.1.0.1 is refused often, and
 	// pays nothing for it.
-	passes(throttle, 1000, "jane", "10.1.0.1", false)
+	if _, wait := passes(throttle, 1000, "jane", "10.1.0.1", false); wait != 30*time.Second {
+		t.Errorf("a thousandth attempt waits %v, want the 30s of the account", wait)
+	}
 	if n, _ := passes(throttle, 30, "john", "10.1.0.1", false); n != 5 {
 		t.Errorf("%d passed, want 5", n)
 	}
 	clock.forward(30 * time.Second)
 	if n, _ := passes(throttle, 9, "jane", "10.1.0.1", false); n != 1 {
 		t.Errorf("%d passed, want the one that was filled up", n)
+	}
+}
+
+func TestThrottleAddressRefusalTakesNothing(t *testing.T) {
+	throttle, _ := newThrottle()
+	for i := range 30 {
+		throttle.Attempt(fmt.Sprint(i), "192.0.2.1", false)
+	}
+	if _, wait := passes(throttle, 1000, "jane", "192.0.2.1", false); wait != 2*time.Second {
+		t.Errorf("a thousandth attempt waits %v, want the 2s of the address", wait)
 	}
 }
 
