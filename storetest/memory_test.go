@@ -1,0 +1,12 @@
+package storetest_test
+
+import (
+	"testing"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/storetest"
+)
+
+func TestMemory(t *testing.T) {
+	storetest.Run(t, func(testing.TB) symbolon.Store { return storetest.NewMemory() })
+}
