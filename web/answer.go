@@ -1,0 +1,193 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+)
+
+// httpError is a refusal that is about HTTP, not about OAuth.
+type httpError struct {
+	status      int
+	code        string
+	description string
+}
+
+func (e *httpError) Error() string { return e.description }
+
+// deniedError is a page that was refused for the person's own safety.
+type deniedError struct {
+	reason string
+	retry  string
+}
+
+func (e *deniedError) Error() string { return e.reason }
+
+// Headers of every answer in JSON (RFC 6749 §5.1), made once.
+var (
+	jsonType = []string{"application/json"}
+	noStore  = []string{"no-store"}
+	noCache  = []string{"no-cache"}
+	noSniff  = []string{"nosniff"}
+)
+
+func jsonHeaders(header http.Header) {
+	header["Content-Type"] = jsonType
+	header["Cache-Control"] = noStore
+	header["Pragma"] = noCache
+	header["X-Content-Type-Options"] = noSniff
+}
+
+// writeJSON answers with a body that is JSON already.
+func writeJSON(w http.ResponseWriter, ev *event, status int, body []byte) error {
+	header := w.Header()
+	jsonHeaders(header)
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	ev.status = status
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone cannot be told
+	return nil
+}
+
+// writeTokens answers steps 3 and 5.
+func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error {
+	b := make([]byte, 0, 768)
+	b = appendField(b, '{', "access_token", t.AccessToken)
+	b = appendField(b, ',', "token_type", t.TokenType)
+	b = append(b, `,"expires_in":`...)
+	b = strconv.AppendInt(b, t.ExpiresIn, 10)
+	b = appendField(b, ',', "refresh_token", t.RefreshToken)
+	b = append(b, `,"refresh_expires_in":`...)
+	b = strconv.AppendInt(b, t.RefreshExpiresIn, 10)
+	b = appendField(b, ',', "scope", t.Scope)
+	b = append(b, '}')
+	return writeJSON(w, ev, http.StatusOK, b)
+}
+
+// appendField appends a member of a JSON object with a string value.
+func appendField(b []byte, sep byte, name, value string) []byte {
+	b = append(b, sep, '"')
+	b = append(b, name...)
+	b = append(b, `":`...)
+	plain := true
+	for i := range len(value) {
+		if c := value[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		b = append(b, '"')
+		b = append(b, value...)
+		return append(b, '"')
+	}
+	quoted, _ := json.Marshal(value) // a string always has JSON
+	return append(b, quoted...)
+}
+
+// fail answers with an error: JSON to an API caller, a page or a redirect to a
+// person.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err error) {
+	var denied *deniedError
+	if errors.As(err, &denied) {
+		ev.code, ev.detail = "access_denied", denied.reason
+		h.render(w, r, ev, http.StatusForbidden, &DeniedPage{Reason: denied.reason, Retry: denied.retry})
+		return
+	}
+	var he *httpError
+	refusal := oauthError(err)
+	if errors.As(err, &he) {
+		refusal = nil
+	}
+	html := ev.kind == people || ev.kind == both && prefersHTML(r.Header)
+	switch {
+	case refusal != nil:
+		h.logRefusal(ev, refusal)
+		if refusal.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int((refusal.RetryAfter+time.Second-1)/time.Second)))
+		}
+		if html {
+			h.failPerson(w, r, ev, refusal)
+			return
+		}
+		basic := r.Header.Get("Authorization") != ""
+		code := status(refusal.Refusal, page, basic)
+		challenge(w.Header(), refusal, code)
+		h.writeError(w, ev, code, refusal.Refusal.Code(), refusal.Description)
+	default:
+		ev.code = he.code
+		ev.detail = he.description
+		if html {
+			h.render(w, r, ev, he.status, h.httpErrorPage(ev, he))
+			return
+		}
+		h.writeError(w, ev, he.status, he.code, he.description)
+	}
+}
+
+// oauthError returns the engine's error, whatever it is wrapped in.
+func oauthError(err error) *oauth.Error {
+	var e *oauth.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	switch symbolon.KindOf(err) {
+	case symbolon.Busy, symbolon.Unknown:
+		return &oauth.Error{Refusal: oauth.Unavailable, Description: "The server cannot do this right now; send the same request again shortly.", RetryAfter: time.Second, Err: err}
+	default:
+		return &oauth.Error{Refusal: oauth.ServerError, Description: "The server failed; its operator finds the cause in the log under this request_id.", Err: err}
+	}
+}
+
+func (h *Handler) logRefusal(ev *event, e *oauth.Error) {
+	ev.code = e.Refusal.Code()
+	if e.Client != "" {
+		ev.client = e.Client
+	}
+	ev.detail = e.Description
+	if e.Detail != "" {
+		ev.detail += " (" + e.Detail + ")"
+	}
+	if e.Err != nil {
+		ev.detail += ": " + e.Err.Error()
+	}
+	switch e.Refusal {
+	case oauth.ServerError:
+		ev.level = slog.LevelError
+	case oauth.Unavailable:
+		// The store says once why it is away; a line a request would drown it.
+		ev.level = slog.LevelDebug
+	}
+}
+
+// challenge sets WWW-Authenticate where HTTP asks for it.
+func challenge(header http.Header, e *oauth.Error, code int) {
+	switch e.Refusal {
+	case oauth.MissingToken:
+		// RFC 6750 §3.1: without credentials, no error code.
+		header.Set("WWW-Authenticate", `Bearer realm="symbolon"`)
+	case oauth.InvalidToken:
+		header.Set("WWW-Authenticate", `Bearer realm="symbolon", error="invalid_token", error_description="`+e.Description+`"`)
+	case oauth.InsufficientScope:
+		header.Set("WWW-Authenticate", `Bearer realm="symbolon", error="insufficient_scope", error_description="`+e.Description+`", scope="connect"`)
+	default:
+		if code == http.StatusUnauthorized {
+			header.Set("WWW-Authenticate", `Basic realm="symbolon", charset="UTF-8"`)
+		}
+	}
+}
+
+// writeError answers with the one shape of every refusal.
+func (h *Handler) writeError(w http.ResponseWriter, ev *event, code int, errorCode, description string) {
+	b := appendField(nil, '{', "error", errorCode)
+	b = appendField(b, ',', "error_description", description)
+	b = appendField(b, ',', "error_uri", h.issuer+"/docs/errors#"+errorCode)
+	b = appendField(b, ',', "request_id", ev.id)
+	_ = writeJSON(w, ev, code, append(b, '}'))
+}

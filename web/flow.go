@@ -1,0 +1,159 @@
+package web
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/seal"
+)
+
+// flow is the state of the pages between an authorization request and its
+// answer. It is sealed into the pages' forms, so that a request that is begun
+// and left costs no row, and nothing in it can be changed on the way.
+type flow struct {
+	// Query is the authorization request, or empty when the person came to
+	// sign in by themselves.
+	Query string `json:"query,omitempty"`
+	// Browser is the SHA-256 of the flow cookie of the browser that began it.
+	Browser []byte `json:"browser"`
+	// Begun is when it began, Expires until when its pages are good.
+	Begun   time.Time `json:"begun"`
+	Expires time.Time `json:"expires"`
+	// Chosen is the account that the person chose or signed in to, or empty.
+	Chosen symbolon.AccountID `json:"chosen,omitempty"`
+	// Other is set when the person asked for another account than those that
+	// are signed in.
+	Other bool `json:"other,omitempty"`
+	// Consent is set in the form of the consent page: it shows Query's scopes
+	// and Chosen, and posting it is the person's answer to just that.
+	Consent bool `json:"consent,omitempty"`
+}
+
+// flowLifetime is how long a person may look at a page before answering.
+const flowLifetime = 30 * time.Minute
+
+// sealFlow writes a flow for a form or a URL of our own.
+func (h *Handler) sealFlow(f flow) (string, error) {
+	now := h.Engine.Now()
+	f.Expires = now.Add(flowLifetime)
+	plain, err := json.Marshal(f)
+	if err != nil {
+		return "", symbolon.Wrap(symbolon.Internal, "seal flow", err)
+	}
+	return h.Ring.Seal(seal.Flow, plain, now)
+}
+
+// openFlow reads a flow that this browser brings back. The error is a
+// *deniedError: it was made for another browser, has expired, or is not ours.
+func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
+	now := h.Engine.Now()
+	f := new(flow)
+	plain, err := h.Ring.Open(seal.Flow, text, now)
+	if err != nil || json.Unmarshal(plain, f) != nil {
+		return nil, &deniedError{reason: "This page was not made by this server, or only a part of it arrived. Nothing was done. Go back to the app and start again."}
+	}
+	// Login CSRF, and consent in another's name: what began in one browser
+	// ends in that browser (RFC 6749 §10.12).
+	browser, ok := h.browserCookie(r, flowCookie)
+	if !ok || subtle.ConstantTimeCompare(browser[:], f.Browser) != 1 {
+		return nil, &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done. Go back to the app and start again here.", retry: f.startAgain()}
+	}
+	if !now.Before(f.Expires) {
+		return nil, &deniedError{reason: "This page was open for too long. Nothing was done.", retry: f.startAgain()}
+	}
+	return f, nil
+}
+
+// startAgain is the path that begins the same flow anew.
+func (f *flow) startAgain() string {
+	if f.Query == "" {
+		return "/sign-in"
+	}
+	return "/authorize?" + f.Query
+}
+
+// request returns the authorization request of the flow.
+func (f *flow) request() (*oauth.AuthorizeRequest, error) {
+	params, err := oauth.ParseForm(f.Query)
+	if err != nil {
+		return nil, err
+	}
+	req := oauth.ReadAuthorize(&params)
+	return &req, nil
+}
+
+// begin starts a flow: the first page of step 1 for a browser.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request, ev *event, req *oauth.AuthorizeRequest) error {
+	browser, ok := h.browserCookie(r, flowCookie)
+	if !ok {
+		browser = h.newBrowserCookie(w, flowCookie)
+	}
+	f := &flow{Query: req.Query(), Browser: browser[:], Begun: h.Engine.Now()}
+	// The request is shown to the engine as it came, with what is wrong in it.
+	return h.next(w, r, ev, f, req, oauth.Actor{})
+}
+
+// proceed goes on with a flow after one of its forms was posted.
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) error {
+	params, err := oauth.ParseForm(r.URL.RawQuery)
+	if err != nil {
+		return &deniedError{reason: "This address is broken."}
+	}
+	f, err := h.openFlow(r, params.First("flow"))
+	if err != nil {
+		return err
+	}
+	if f.Query == "" {
+		return h.redirect(w, r, ev, "/sign-out")
+	}
+	req, err := f.request()
+	if err != nil {
+		return err
+	}
+	return h.next(w, r, ev, f, req, oauth.Actor{Begun: f.Begun, Chosen: f.Chosen})
+}
+
+// next shows the page that the flow needs next, or sends the browser to the app.
+func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flow, req *oauth.AuthorizeRequest, who oauth.Actor) error {
+	signedIn, err := h.sessions(r)
+	if err != nil {
+		return err
+	}
+	who.Interactive, who.SignedIn = true, signedIn
+	if f.Other && who.Chosen == "" && !who.Denied {
+		// The person wants to sign in to yet another account; the request is
+		// checked all the same.
+		who.SignedIn = nil
+	}
+	answer, err := h.Engine.Authorize(r.Context(), req, who)
+	if err != nil {
+		return err
+	}
+	ev.client, ev.account = answer.App.ID, answer.Account.ID
+	switch answer.Need {
+	case oauth.NeedSignIn:
+		return h.showSignIn(w, r, ev, f, answer.App, len(signedIn) > 0, signInTry{username: req.LoginHint})
+	case oauth.NeedChoice:
+		return h.showChoose(w, r, ev, f, answer)
+	case oauth.NeedConsent:
+		return h.showConsent(w, r, ev, f, req, answer)
+	default:
+		return h.redirect(w, r, ev, answer.Callback.URL())
+	}
+}
+
+// redirect sends the browser on by GET (RFC 9700 §4.12: 303, so that a body
+// with a password is never sent on).
+func (h *Handler) redirect(w http.ResponseWriter, _ *http.Request, ev *event, to string) error {
+	header := w.Header()
+	header["Cache-Control"] = noStore
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Location", to)
+	ev.status = http.StatusSeeOther
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,96 @@
+// Package web speaks HTTP for the engine: the page's API, the pages for people,
+// the demo's playground and the documents. All routes stand in routes.go.
+//
+// A request goes two hops: from the handler that reads it once into a struct,
+// to the engine's step, to one statement of the store. Handlers return errors;
+// one wrapper writes the answer and the log line.
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/seal"
+	"github.com/symbolon/symbolon/signin"
+)
+
+// Options are what a Handler is made of. All but TrustedProxies, Scopes and the
+// playground's are required.
+type Options struct {
+	Engine   *oauth.Engine
+	Store    symbolon.Store
+	Ring     *seal.Ring
+	Hasher   *signin.Hasher
+	Throttle *signin.Throttle
+	Pages    *Pages
+	Log      *slog.Logger
+	// Scopes gives scope names the sentences of the consent page.
+	Scopes []symbolon.Scope
+	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	// Sandbox shows the sandbox accounts on the sign-in page and turns on the
+	// playground.
+	Sandbox bool
+	// SandboxApp is the app whose side the playground plays, with its secret.
+	SandboxApp    symbolon.ClientID
+	SandboxSecret string
+	// SessionLifetime is how long a person stays signed in: 7 days when 0.
+	SessionLifetime time.Duration
+}
+
+// Handler answers every request of the server.
+type Handler struct {
+	Options
+	issuer  string
+	secure  bool // the issuer is https, so cookies are for https only
+	routes  map[string]*route
+	cross   *http.CrossOriginProtection
+	scopes  map[string]string
+	leaving atomic.Bool
+	play    *playground // nil outside the sandbox
+	docs    *docs
+}
+
+// New returns a Handler. The error, of kind Internal, is a fault in what is
+// embedded in the program.
+func New(o Options) (*Handler, error) {
+	if o.SessionLifetime == 0 {
+		o.SessionLifetime = 7 * 24 * time.Hour
+	}
+	h := &Handler{
+		Options: o,
+		issuer:  o.Engine.Issuer(),
+		secure:  strings.HasPrefix(o.Engine.Issuer(), "https://"),
+		cross:   http.NewCrossOriginProtection(),
+		scopes:  map[string]string{symbolon.ScopeConnect: "allows connection to resources"},
+	}
+	for _, s := range o.Scopes {
+		h.scopes[s.Name] = s.Description
+	}
+	// Behind a proxy that ends TLS, the Host we see may lack what the browser
+	// sees; the issuer is what it must have come from.
+	if err := h.cross.AddTrustedOrigin(h.issuer); err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
+	}
+	var err error
+	if h.docs, err = newDocs(h.issuer); err != nil {
+		return nil, err
+	}
+	if o.Sandbox {
+		if h.play, err = newPlayground(h); err != nil {
+			return nil, err
+		}
+	}
+	h.routes = h.table()
+	return h, nil
+}
+
+// Leave makes /readyz answer 503, so that no new work is sent here while the
+// server stops.
+func (h *Handler) Leave() { h.leaving.Store(true) }

@@ -1,0 +1,203 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+)
+
+// readForm reads the form of one of our own pages and the flow in it.
+func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params, *flow, error) {
+	var none oauth.Params
+	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
+		return none, nil, &deniedError{reason: "This page was not sent as a form. Nothing was done."}
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return none, nil, err
+	}
+	form, err := oauth.ParseForm(string(body))
+	if err != nil {
+		return none, nil, &deniedError{reason: "This page has too many fields. Nothing was done."}
+	}
+	f, err := h.openFlow(r, form.First("flow"))
+	return form, f, err
+}
+
+// goOn sends the browser to the next page of a flow, so that going back or
+// loading a page again never posts a form a second time.
+func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
+	f.Consent = false
+	text, err := h.sealFlow(*f)
+	if err != nil {
+		return err
+	}
+	return h.redirect(w, r, ev, "/continue?flow="+url.QueryEscape(text))
+}
+
+// cancel ends a flow at the person's wish.
+func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
+	if f.Query == "" {
+		return h.redirect(w, r, ev, "/")
+	}
+	req, err := f.request()
+	if err != nil {
+		return err
+	}
+	return h.next(w, r, ev, f, req, oauth.Actor{Begun: f.Begun, Denied: true})
+}
+
+func (h *Handler) showChoose(w http.ResponseWriter, r *http.Request, ev *event, f *flow, answer *oauth.Authorization) error {
+	text, err := h.sealFlow(*f)
+	if err != nil {
+		return err
+	}
+	p := &ChoosePage{App: NewAppView(answer.App), Flow: text}
+	for i := range answer.Accounts {
+		p.Accounts = append(p.Accounts, NewAccountView(&answer.Accounts[i]))
+	}
+	h.render(w, r, ev, http.StatusOK, p)
+	return nil
+}
+
+// choose takes the answer of the page that asks which account to connect.
+func (h *Handler) choose(w http.ResponseWriter, r *http.Request, ev *event) error {
+	form, f, err := h.readForm(w, r)
+	if err != nil {
+		return err
+	}
+	if form.First("action") == "cancel" {
+		return h.cancel(w, r, ev, f)
+	}
+	account := form.First("account")
+	f.Chosen, f.Other = "", account == "other"
+	if !f.Other {
+		// Whether it is signed in here is decided where the page is shown.
+		f.Chosen = symbolon.AccountID(account)
+	}
+	return h.goOn(w, r, ev, f)
+}
+
+func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event, f *flow, req *oauth.AuthorizeRequest, answer *oauth.Authorization) error {
+	sealed := *f
+	sealed.Chosen, sealed.Consent = answer.Account.ID, true
+	text, err := h.sealFlow(sealed)
+	if err != nil {
+		return err
+	}
+	p := &ConsentPage{
+		App:         NewAppView(answer.App),
+		Account:     NewAccountView(&answer.Account),
+		RedirectURI: req.RedirectURI,
+		Flow:        text,
+		Growth:      len(answer.New) > 0 && len(answer.New) < len(answer.Scope),
+	}
+	if u, err := url.Parse(req.RedirectURI); err == nil {
+		p.RedirectHost = u.Host
+		if p.RedirectHost == "" {
+			p.RedirectHost = u.Scheme + ":"
+		}
+		p.Loopback = u.Scheme == "http"
+	}
+	for _, name := range answer.Scope {
+		p.Scopes = append(p.Scopes, ScopeView{Name: name, Description: h.scopes[name], New: p.Growth && answer.New.Has(name)})
+	}
+	h.render(w, r, ev, http.StatusOK, p)
+	return nil
+}
+
+// consent takes the answer of the consent page. What was allowed is what the
+// sealed flow says was shown, whatever else the form may hold.
+func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) error {
+	form, f, err := h.readForm(w, r)
+	if err != nil {
+		return err
+	}
+	if !f.Consent || f.Query == "" {
+		return &deniedError{reason: "This page was not a consent page. Nothing was done.", retry: f.startAgain()}
+	}
+	req, err := f.request()
+	if err != nil {
+		return err
+	}
+	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen}
+	switch form.First("action") {
+	case "allow":
+		who.Allowed = true
+	case "deny":
+		who.Denied = true
+	case "other":
+		f.Chosen, f.Other = "", true
+		return h.goOn(w, r, ev, f)
+	default:
+		return h.goOn(w, r, ev, f)
+	}
+	return h.next(w, r, ev, f, req, who)
+}
+
+// home is the front door, for whoever comes to the server's bare address.
+func (h *Handler) home(w http.ResponseWriter, r *http.Request, ev *event) error {
+	if h.Sandbox {
+		return h.redirect(w, r, ev, "/playground")
+	}
+	return h.redirect(w, r, ev, "/docs")
+}
+
+// render answers with a page.
+func (h *Handler) render(w http.ResponseWriter, r *http.Request, ev *event, status int, p Page) {
+	ev.status = status
+	if err := h.Pages.Render(w, r, status, p); err != nil {
+		ev.status, ev.detail = http.StatusInternalServerError, err.Error()
+		w.WriteHeader(http.StatusInternalServerError)
+	}
+}
+
+// failPerson tells a person of a refusal: by sending the browser back to the
+// app where that is safe, by a page otherwise.
+func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, e *oauth.Error) {
+	if callback := h.Engine.Callback(e); callback != nil {
+		_ = h.redirect(w, r, ev, callback.URL()) // it always succeeds
+		return
+	}
+	p := &ErrorPage{
+		Status:      status(e.Refusal, page, false),
+		Code:        e.Refusal.Code(),
+		Description: e.Description,
+		RequestID:   ev.id,
+		DocsURL:     "/docs/errors#" + e.Refusal.Code(),
+	}
+	p.Title, p.WhoMends, p.How = explain(e)
+	if e.Mismatch != nil {
+		params, err := oauth.ParseForm(r.URL.RawQuery)
+		if err == nil {
+			p.Mismatch = NewMismatch(params.First("redirect_uri"), e.Mismatch.RedirectURIs)
+		}
+	}
+	h.render(w, r, ev, p.Status, p)
+}
+
+// explain says of a refusal what it is in a few words, who can mend it and how.
+func explain(e *oauth.Error) (title, who, how string) {
+	switch {
+	case e.Mismatch != nil:
+		return "This address is not one of the app's", "The developer of the app", "Register the address that was sent, or send one that is registered, the same character by character."
+	case e.Refusal == oauth.UnknownClient:
+		return "No such app", "The developer of the app", "Compare the client_id in the link with the one that was shown when the app was registered."
+	case e.Refusal == oauth.Unavailable:
+		return "Not right now", "The operator of this server", "Wait a moment and load this page again. Nothing was lost."
+	case e.Refusal == oauth.ServerError:
+		return "Something broke here", "The operator of this server", "Tell them the request id below: the cause is in the log under it."
+	default:
+		return "The app sent a request that cannot be understood", "The developer of the app", "Change the link that the app sends people to, as the sentence above says."
+	}
+}
+
+func (h *Handler) httpErrorPage(ev *event, e *httpError) *ErrorPage {
+	p := &ErrorPage{Status: e.status, Code: e.code, Description: e.description, RequestID: ev.id, DocsURL: "/docs/errors#" + e.code,
+		WhoMends: "Whoever made the link", How: "Check the address, or go back to where you came from."}
+	p.Title = strings.ToUpper(http.StatusText(e.status)[:1]) + strings.ToLower(http.StatusText(e.status)[1:])
+	return p
+}

@@ -1,0 +1,154 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+)
+
+// handler answers a request, or returns the error that the wrapper answers.
+type handler func(w http.ResponseWriter, r *http.Request, ev *event) error
+
+// route is one path. Paths are matched whole: there is no cleaning, no
+// redirect, and no second spelling.
+type route struct {
+	path    string
+	get     handler
+	post    handler
+	delete  handler
+	kind    kind
+	methods string // for Allow
+}
+
+// kind is who a route is for.
+type kind uint8
+
+const (
+	// api: callers of the page's API. Every answer is JSON.
+	api kind = iota
+	// both: /authorize, where a browser gets pages and an API caller JSON.
+	both
+	// people: pages. Their forms are protected against other sites.
+	people
+)
+
+// table is every route of the server.
+func (h *Handler) table() map[string]*route {
+	routes := []route{
+		// The six steps. Step 2 is the app's own.
+		{path: "/authorize", get: h.authorize, kind: both},
+		{path: "/token", post: h.token},
+		{path: "/info", get: h.info},
+		{path: "/refresh", post: h.refresh},
+		{path: "/invalidate", get: h.invalidate, post: h.invalidate, delete: h.invalidate},
+
+		// People.
+		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
+		{path: "/choose", post: h.choose, kind: people},
+		{path: "/consent", post: h.consent, kind: people},
+		{path: "/continue", get: h.proceed, kind: people},
+		{path: "/sign-out", get: h.signOutPage, post: h.signOut, kind: people},
+
+		// Developers.
+		{path: "/", get: h.home, kind: people},
+		{path: "/docs", get: h.docsPage, kind: people},
+		{path: "/docs/errors", get: h.docsErrors, kind: people},
+		{path: "/openapi.json", get: h.openAPI},
+
+		// Operators.
+		{path: "/healthz", get: h.healthz},
+		{path: "/readyz", get: h.readyz},
+	}
+	if h.play != nil {
+		routes = append(routes, h.play.routes()...)
+	}
+	table := make(map[string]*route, len(routes))
+	for i := range routes {
+		r := &routes[i]
+		var methods []string
+		if r.get != nil {
+			methods = append(methods, http.MethodGet)
+			if r.kind == people {
+				methods = append(methods, http.MethodHead)
+			}
+		}
+		if r.post != nil {
+			methods = append(methods, http.MethodPost)
+		}
+		if r.delete != nil {
+			methods = append(methods, http.MethodDelete)
+		}
+		r.methods = strings.Join(methods, ", ")
+		table[r.path] = r
+	}
+	return table
+}
+
+// handler returns what answers a method, or nil.
+func (r *route) handler(method string) handler {
+	switch method {
+	case http.MethodGet:
+		return r.get
+	case http.MethodHead:
+		if r.kind == people {
+			return r.get
+		}
+	case http.MethodPost:
+		return r.post
+	case http.MethodDelete:
+		return r.delete
+	}
+	return nil
+}
+
+// ServeHTTP is the one wrapper around every handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ev := newEvent(r)
+	defer h.finish(w, r, ev)
+	w.Header()["X-Request-Id"] = []string{ev.id}
+	ev.address = h.address(r)
+	rt := h.routes[r.URL.Path]
+	if rt == nil {
+		if strings.HasPrefix(r.URL.Path, "/static/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			ev.route, ev.quiet = "/static/", true
+			h.Pages.Static().ServeHTTP(&countingWriter{ResponseWriter: w, ev: ev}, r)
+			return
+		}
+		ev.route, ev.kind = "unknown", both
+		h.fail(w, r, ev, &httpError{status: http.StatusNotFound, code: "invalid_request", description: "There is nothing at this path; the API is described under /docs."})
+		return
+	}
+	ev.route, ev.kind = rt.path, rt.kind
+	if err := h.dispatch(w, r, ev, rt); err != nil {
+		h.fail(w, r, ev, err)
+	}
+}
+
+// maxTarget bounds a request's path and query, in bytes; maxHeader each header.
+const (
+	maxTarget = 12 << 10
+	maxHeader = 16 << 10
+)
+
+func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt *route) error {
+	handle := rt.handler(r.Method)
+	if handle == nil {
+		w.Header().Set("Allow", rt.methods)
+		return &httpError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: "This path takes " + rt.methods + " only."}
+	}
+	if len(r.RequestURI) > maxTarget {
+		return &httpError{status: http.StatusRequestURITooLong, code: "invalid_request", description: "The address with its query is longer than 12 KiB."}
+	}
+	for _, values := range r.Header {
+		for _, v := range values {
+			if len(v) > maxHeader {
+				return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, code: "invalid_request", description: "A header is longer than 16 KiB."}
+			}
+		}
+	}
+	if rt.kind == people {
+		if err := h.cross.Check(r); err != nil {
+			return &deniedError{reason: "The request came from another site. Nothing was done."}
+		}
+	}
+	return handle(w, r, ev)
+}

@@ -1,0 +1,245 @@
+package web
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/signin"
+)
+
+// signInTry is what became of an attempt to sign in.
+type signInTry struct {
+	username string        // to fill in again
+	problem  string        // why it was refused, or ""
+	wait     time.Duration // until the next attempt is heard, or 0
+}
+
+// maxSandboxShown bounds the buttons of the sign-in page.
+const maxSandboxShown = 20
+
+func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, f *flow, app *symbolon.App, others bool, try signInTry) error {
+	text, err := h.sealFlow(*f)
+	if err != nil {
+		return err
+	}
+	p := &SignInPage{Username: try.username, Error: try.problem, Flow: text, Others: others && app != nil}
+	if app != nil {
+		view := NewAppView(app)
+		p.App = &view
+	}
+	code := http.StatusOK
+	switch {
+	case try.wait > 0:
+		p.Wait = int(math.Ceil(try.wait.Seconds()))
+		w.Header().Set("Retry-After", strconv.Itoa(p.Wait))
+		code = http.StatusTooManyRequests
+	case try.problem != "":
+		code = http.StatusBadRequest
+	}
+	if h.Sandbox {
+		accounts, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{Limit: maxSandboxShown})
+		if err != nil {
+			return err
+		}
+		for i := range accounts {
+			if accounts[i].Sandbox && accounts[i].Enabled() {
+				p.Sandbox = append(p.Sandbox, NewAccountView(&accounts[i]))
+			}
+		}
+	}
+	h.render(w, r, ev, code, p)
+	return nil
+}
+
+// signInPage is for a person who comes to sign in without an app.
+func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request, ev *event) error {
+	browser, ok := h.browserCookie(r, flowCookie)
+	if !ok {
+		browser = h.newBrowserCookie(w, flowCookie)
+	}
+	return h.showSignIn(w, r, ev, &flow{Browser: browser[:], Begun: h.Engine.Now()}, nil, false, signInTry{})
+}
+
+// signIn takes the answer of the sign-in page.
+func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) error {
+	form, f, err := h.readForm(w, r)
+	if err != nil {
+		return err
+	}
+	switch form.First("action") {
+	case "cancel":
+		return h.cancel(w, r, ev, f)
+	case "choose":
+		f.Chosen, f.Other = "", false
+		return h.goOn(w, r, ev, f)
+	}
+	var account *symbolon.Account
+	var try signInTry
+	if id := form.First("sandbox"); id != "" {
+		account, err = h.sandboxAccount(r, symbolon.AccountID(id))
+	} else {
+		account, try, err = h.checkPassword(r, ev, &form)
+	}
+	if err != nil {
+		return err
+	}
+	if account == nil {
+		ev.code, ev.detail = "access_denied", "sign-in refused: "+try.reason()
+		return h.signInAgain(w, r, ev, f, try)
+	}
+	ev.account = account.ID
+	if err := h.startSession(w, r, account); err != nil {
+		if symbolon.KindOf(err) == symbolon.Denied {
+			return h.signInAgain(w, r, ev, f, signInTry{username: account.Username, problem: "This account is disabled. Ask whoever runs this service."})
+		}
+		return err
+	}
+	f.Chosen, f.Other = account.ID, false
+	return h.goOn(w, r, ev, f)
+}
+
+func (t *signInTry) reason() string {
+	if t.wait > 0 {
+		return "too many attempts"
+	}
+	return "wrong username or password"
+}
+
+// signInAgain shows the sign-in page of a flow once more.
+func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event, f *flow, try signInTry) error {
+	if f.Query == "" {
+		return h.showSignIn(w, r, ev, f, nil, false, try)
+	}
+	req, err := f.request()
+	if err != nil {
+		return err
+	}
+	app, err := h.Engine.App(r.Context(), symbolon.ClientID(req.ClientID))
+	if err != nil {
+		return err
+	}
+	signedIn, err := h.sessions(r)
+	if err != nil {
+		return err
+	}
+	return h.showSignIn(w, r, ev, f, app, len(signedIn) > 0, try)
+}
+
+// sandboxAccount returns a sandbox account, which needs no password.
+func (h *Handler) sandboxAccount(r *http.Request, id symbolon.AccountID) (*symbolon.Account, error) {
+	denied := &deniedError{reason: "There is no such sandbox account. Nothing was done."}
+	if !h.Sandbox || !id.Valid() {
+		return nil, denied
+	}
+	accounts, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{ID: id, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(accounts) == 0 || !accounts[0].Sandbox {
+		return nil, denied
+	}
+	return &accounts[0], nil
+}
+
+// checkPassword returns the account whose username and password were typed, or
+// nil with what to show. An unknown name takes the same time and gets the same
+// answer as a wrong password.
+func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) (*symbolon.Account, signInTry, error) {
+	typed, password := form.First("username"), form.First("password")
+	try := signInTry{username: typed, problem: "That username and password do not go together. Check both; capital letters count in the password."}
+	username, err := signin.NormalUsername(typed)
+	if err != nil || password == "" {
+		return nil, try, nil // can be nobody's, so it says nothing about anybody
+	}
+	accounts, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{Username: username, Limit: 1})
+	if err != nil {
+		return nil, try, err
+	}
+	var account symbolon.Account
+	if len(accounts) == 1 {
+		account = accounts[0]
+	}
+	device := h.device(r)
+	known := account.ID != "" && device.knows(account.ID)
+	if wait := h.Throttle.Attempt(username, ev.address, known); wait > 0 {
+		try.wait = wait
+		return nil, try, nil
+	}
+	ok, err := h.Hasher.Check(r.Context(), account.Password, password)
+	if err != nil {
+		h.Throttle.Succeeded(username, ev.address, known) // nothing was learned
+		var e *symbolon.Error
+		if errors.As(err, &e) && e.Kind == symbolon.Invalid {
+			return nil, try, nil // longer than any password may be
+		}
+		return nil, try, err
+	}
+	if !ok {
+		return nil, try, nil
+	}
+	h.Throttle.Succeeded(username, ev.address, known)
+	return &account, try, nil
+}
+
+// startSession signs the account in in this browser, beside those that are. The
+// cookie's value changes, so that one planted before is worth nothing.
+func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, account *symbolon.Account) error {
+	previous, _ := h.browserCookie(r, sessionCookie)
+	now := h.Engine.Now()
+	browser := h.newBrowserCookie(w, sessionCookie)
+	err := h.Store.SignIn(r.Context(), symbolon.Session{
+		Browser: browser, Account: account.ID, AuthAt: now, ExpiresAt: now.Add(h.SessionLifetime),
+	}, previous)
+	if err != nil {
+		w.Header().Del("Set-Cookie")
+		return err
+	}
+	return h.remember(w, r, account.ID)
+}
+
+// signOutPage asks which accounts to sign out.
+func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request, ev *event) error {
+	signedIn, err := h.sessions(r)
+	if err != nil {
+		return err
+	}
+	browser, ok := h.browserCookie(r, flowCookie)
+	if !ok {
+		browser = h.newBrowserCookie(w, flowCookie)
+	}
+	p := new(SignOutPage)
+	if p.Flow, err = h.sealFlow(flow{Browser: browser[:], Begun: h.Engine.Now()}); err != nil {
+		return err
+	}
+	for i := range signedIn {
+		p.Accounts = append(p.Accounts, NewAccountView(&signedIn[i].Account))
+	}
+	h.render(w, r, ev, http.StatusOK, p)
+	return nil
+}
+
+// signOut ends one or all of the browser's sessions.
+func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, ev *event) error {
+	form, _, err := h.readForm(w, r)
+	if err != nil {
+		return err
+	}
+	account := form.First("account")
+	browser, ok := h.browserCookie(r, sessionCookie)
+	if ok && account != "" {
+		end := symbolon.End{Browser: browser, Now: h.Engine.Now()}
+		if account != "all" {
+			end.Account = symbolon.AccountID(account)
+		}
+		if _, err := h.Store.End(r.Context(), end); err != nil {
+			return err
+		}
+	}
+	h.render(w, r, ev, http.StatusOK, &SignedOutPage{})
+	return nil
+}
