@@ -69,6 +69,9 @@ func (c *Code) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	*c = Code{Grant: d.grant()}
 	flags := d.byte()
+	if flags&^(codeHasChallenge|codeSandbox) != 0 {
+		d.fail() // a later version means something by it that must not be passed over
+	}
 	c.HasChallenge = flags&codeHasChallenge != 0
 	c.Sandbox = flags&codeSandbox != 0
 	d.bytes(c.RedirectURI[:])

@@ -11,13 +11,16 @@ type Scope struct {
 	Description string
 }
 
+// maxScopes bounds the names in one list, since anyone may send one.
+const maxScopes = 200
+
 // Scopes is a set of scope names in the order in which they were asked for.
 type Scopes []string
 
 // ParseScopes reads a space-separated list of scope names (RFC 6749 §3.3).
 // Names are case-sensitive and made of %x21, %x23-5B and %x5D-7E; exactly one
-// space separates them. A name that is repeated counts once. The error is of
-// kind Invalid.
+// space separates them. A name that is repeated counts once. There may be 200.
+// The error is of kind Invalid.
 func ParseScopes(s string) (Scopes, error) {
 	if s == "" {
 		return nil, nil
@@ -34,6 +37,9 @@ func ParseScopes(s string) (Scopes, error) {
 		}
 		if !slices.Contains(scopes, name) {
 			scopes = append(scopes, name)
+		}
+		if len(scopes) > maxScopes {
+			return nil, Errorf(Invalid, "scope", "there are more than %d names", maxScopes)
 		}
 	}
 	return scopes, nil

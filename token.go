@@ -54,6 +54,10 @@ const grantVersion = 1
 // maxField bounds every string and list in a sealed value, in bytes or items.
 const maxField = 16 << 10
 
+// maxTime bounds every time in a sealed value: Unix milliseconds, as many as a
+// connection's id can hold, in the year 10889.
+const maxTime = 1<<48 - 1
+
 func (g *Grant) appendTo(b []byte) ([]byte, error) {
 	if !g.Account.Valid() {
 		return nil, Errorf(Internal, "seal grant", "account id is not 40 hex digits")
@@ -89,7 +93,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return binary.AppendUvarint(b, 0)
 	}
-	return binary.AppendUvarint(b, uint64(max(t.UnixMilli(), 0)))
+	return binary.AppendUvarint(b, uint64(min(max(t.UnixMilli(), 0), maxTime)))
 }
 
 // decoder reads an encoding front to back. After the first fault every read
@@ -121,7 +125,9 @@ func (d *decoder) bytes(into []byte) {
 
 func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.rest)
-	if n <= 0 {
+	// A last byte of zero is a longer spelling of a shorter number: every
+	// sealed value has one spelling.
+	if n <= 0 || n > 1 && d.rest[n-1] == 0 {
 		d.fail()
 		return 0
 	}
@@ -161,7 +167,10 @@ func (d *decoder) strings() []string {
 
 func (d *decoder) time() time.Time {
 	ms := d.uvarint()
-	if ms == 0 || ms > 1<<48 {
+	if ms > maxTime {
+		d.fail()
+	}
+	if d.bad || ms == 0 {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(ms)).UTC()
