@@ -6,17 +6,73 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
+	"github.com/symbolon/symbolon/storetest"
 )
+
+// TestMain lets the test binary stand in for the programs that a run starts:
+// the bare handler, and a server.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "bare" {
+		log.Fatal(serveBare(os.Args[2], os.Stdout))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "demo" {
+		log.Fatal(serveFake())
+	}
+	os.Exit(m.Run())
+}
+
+func serveFake() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	json.NewEncoder(os.Stdout).Encode(greeting{"http://" + listener.Addr().String(), "app", "s&cret", []string{"https://a.test/cb?x=1"}})
+	server := &http.Server{Handler: &fake{live: map[string]bool{}, restarted: true}}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		<-stop
+		os.Exit(0)
+	}()
+	return server.Serve(listener)
+}
+
+func TestRun(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(".", "run-*.test") // beside the source, which is on a disk
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{Server: self, Dir: dir, Connections: 4, Rounds: 2, Time: 100 * time.Millisecond, Starts: 2,
+		Scenarios: []string{"info", "flow"}, log: t.Output()}
+	if err := b.run(); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.report.Scenarios) != 2 || b.report.Startup.Runs != 2 || len(b.report.Memory) != 2 || b.report.Failures != 0 {
+		t.Errorf("%+v", b.report)
+	}
+}
 
 func TestHistogramBucketsAreInOrder(t *testing.T) {
 	before := -1
@@ -140,12 +196,12 @@ func TestGoals(t *testing.T) {
 		t.Errorf("a quick run: %s", got)
 	}
 	r.Scenarios[0].Figures[1].ToFirst.Median = 0.85
-	r.Scale = &scale{Many: spread{Median: 0.89}, Before: files{100, 10}, After: files{105, 5}}
+	r.Scale = &scale{InTurn: measured{Figures: []figures{{}, {}, {ToSecond: spread{Median: 0.89}}}}, Before: files{100, 10}, After: files{100, 50}}
 	// info, its change, refresh of many, growth, start, memory
 	if got := verdicts(); got != "++-++-" {
 		t.Errorf("a full run: %s", got)
 	}
-	r.Scale.After.Log++
+	r.Scale.After.Database++
 	if got := verdicts(); got != "++--+-" {
 		t.Errorf("a file that grew: %s", got)
 	}
@@ -158,6 +214,8 @@ type fake struct {
 	n     int
 	live  map[string]bool
 	spoil string // the path whose answers are empty
+	// restarted: an access token may be from the run before.
+	restarted bool
 }
 
 func (f *fake) make(kind string) string {
@@ -176,6 +234,9 @@ func (f *fake) spend(value string) bool {
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if r.URL.Path == "/healthz" {
+		return
+	}
 	ok := r.FormValue("client_id") == "app" && r.FormValue("client_secret") == "s&cret"
 	answer := map[string]any{}
 	switch r.Method + " " + r.URL.Path {
@@ -186,7 +247,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ok = ok && (f.spend(r.FormValue("code")) || f.spend(r.FormValue("refresh_token")))
 		answer["access_token"], answer["refresh_token"] = f.make("at"), f.make("rt")
 	case "GET /info":
-		ok = f.live[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		ok = f.live[token] || f.restarted && strings.HasPrefix(token, "at_")
 		answer["id"], answer["user"] = "0123", "Jane Doe"
 	default:
 		ok = false
@@ -331,5 +393,65 @@ func TestProcFiles(t *testing.T) {
 	after, err := processorTime(os.Getpid())
 	if used := after - before; err != nil || used < 50*time.Millisecond || used > 5*time.Second {
 		t.Errorf("100 ms of work counted as %v, %v", used, err)
+	}
+}
+
+func TestFillMakesConnectionsThatCanBeRefreshed(t *testing.T) {
+	ctx := t.Context()
+	root, err := seal.NewRootKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := root.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := storetest.NewMemory()
+	now := time.Now().Truncate(time.Millisecond)
+	app := symbolon.App{ID: symbolon.NewClientID(), Name: "The load", Scope: symbolon.Scopes{"connect"}, Rotation: symbolon.RotateAlways, CreatedAt: now.Add(-2 * history)}
+	if err := store.PutApp(ctx, app); err != nil {
+		t.Fatal(err)
+	}
+	f := filling{store: store, ring: ring, app: app.ID, connections: 1003, now: now}
+	tokens, err := f.fill(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := store.Connections(ctx, symbolon.ConnectionQuery{Live: true, Now: now, Limit: 2000})
+	if err != nil || len(all) != 1003 || len(tokens) != 201 {
+		t.Fatalf("%d connections, %d tokens, %v", len(all), len(tokens), err)
+	}
+	for _, text := range tokens {
+		var token symbolon.RefreshToken
+		plain, err := ring.Open(seal.RefreshToken, string(text), now)
+		if err == nil {
+			err = token.UnmarshalBinary(plain)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := store.Refresh(ctx, symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: token.ExpiresAt, Now: now})
+		if err != nil || o.Result != symbolon.Rotated {
+			t.Fatalf("%+v, %v", o, err)
+		}
+	}
+}
+
+func TestFilesIn(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := filesIn(dir); err == nil {
+		t.Error("a directory without a database has a size")
+	}
+	for name, size := range map[string]int{"a.db": 7, "a.db-wal": 5, "a.db-shm": 3, "root.key": 2} {
+		if err := os.WriteFile(filepath.Join(dir, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := filesIn(dir); err != nil || got != (files{7, 5}) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

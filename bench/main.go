@@ -35,9 +35,11 @@ type bench struct {
 	Rounds      int           // for each scenario and target
 	Warm, Time  time.Duration // of each round: not measured, measured
 	Scenarios   []string
-	Full        bool // also with a store of Many connections
-	Many        int  // connections in the large store
-	Refreshes   int  // of which the growth of the files is measured
+	Full        bool          // also with a store of Many connections
+	Many        int           // connections in the large store
+	Refreshes   int           // of which the growth of the files is measured
+	Rest        time.Duration // between the load and the look at the memory
+	Starts      int           // of which the median is taken
 	JSON        string
 	Strict      bool
 
@@ -46,7 +48,7 @@ type bench struct {
 }
 
 func main() {
-	b := &bench{log: os.Stderr}
+	b := &bench{Rest: 10 * time.Second, Starts: 10, log: os.Stderr}
 	if len(os.Args) == 3 && os.Args[1] == "bare" { // started by startBare
 		fmt.Fprintln(os.Stderr, "bare handler:", serveBare(os.Args[2], os.Stdout))
 		os.Exit(1)
@@ -160,6 +162,7 @@ func (b *bench) run() error {
 		return err
 	}
 	defer func() { real.stop() }()
+	time.Sleep(b.Rest / 5)
 	if err := b.idle("after start", "small store", real); err != nil {
 		return err
 	}
@@ -172,7 +175,7 @@ func (b *bench) run() error {
 		return err
 	}
 	defer bare.stop()
-	targets := []target{{"bare", bare}, {"symbolon", real}}
+	targets := []target{{"bare", bare}, {"small", real}}
 	var many *large
 	if b.Full {
 		if many, err = b.enlarge(); err != nil {
@@ -196,10 +199,10 @@ func (b *bench) run() error {
 			return fmt.Errorf("the large store: %w", err)
 		}
 	}
-	b.progress("10 s of rest, then the memory")
-	time.Sleep(10 * time.Second)
+	b.progress("%v of rest, then the memory", b.Rest)
+	time.Sleep(b.Rest)
 	for _, t := range targets[1:] {
-		if err := b.idle("after load and 10 s", t.name, t.process); err != nil {
+		if err := b.idle("after load and rest", t.name+" store", t.process); err != nil {
 			return err
 		}
 	}
