@@ -109,6 +109,14 @@ func TestSteadyClock(t *testing.T) {
 		r.set(time.Hour) // the machine catches up
 		want(t, r, c, 2*time.Hour+time.Minute)
 	})
+	t.Run("two calls that read the machine in one order and are served in the other", func(t *testing.T) {
+		r := newReading(t)
+		c := newSteadyClock(time.Time{}, r.now)
+		r.pass(time.Second)
+		want(t, r, c, time.Second)
+		r.pass(-time.Millisecond)
+		want(t, r, c, time.Second)
+	})
 	t.Run("starts at the floor", func(t *testing.T) {
 		r := newReading(t)
 		c := newSteadyClock(r.start.Add(time.Hour), r.now)
