@@ -255,3 +255,13 @@ func (f *fields) read(name string) string {
 	}
 	return value
 }
+
+// First returns the value of a parameter that must appear exactly once, or ""
+// when it does not or is faulty.
+func (p *Params) First(name string) string {
+	value, fault := p.get(name)
+	if fault != "" {
+		return ""
+	}
+	return value
+}

@@ -132,3 +132,14 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 	}
 	return e.issue(code.Grant, code.Scope, refresh, expires, now)
 }
+
+// HasTokenParams reports whether any of the parameters is one of a token
+// request, which a query must not have (RFC 6749 §2.3.1).
+func HasTokenParams(p *Params) bool {
+	for _, name := range tokenNames {
+		if p.Has(name) {
+			return true
+		}
+	}
+	return false
+}
