@@ -10,8 +10,8 @@ func pageSamples() []Page {
 	john := AccountView{ID: "0f8fad5bd9cb469fa165408f3c5b9a2e1d4c7b6a", Name: "John Doe", Username: "john", Initials: "JD"}
 	black := AccountView{ID: "7c9e6679f4b24a5e8d1f3b2a6c5d4e3f2a1b0c9d", Name: "Jane Black", Username: "jane.black@example.com", Initials: "JB"}
 	people := []AccountView{jane, john, black}
-	connect := ScopeView{Name: "connect", Description: "Connect to your resources"}
-	read := ScopeView{Name: "reports.read", Description: "Read your reports", New: true}
+	connect := ScopeView{Name: "connect", Description: "allows connection to resources"}
+	read := ScopeView{Name: "reports.read", Description: "allows reading your reports", New: true}
 	const flow = "sealed"
 
 	return []Page{

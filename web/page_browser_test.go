@@ -1,0 +1,197 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// newChromium starts a headless Chromium of its own and returns its context, or
+// skips the test where there is none.
+func newChromium(t *testing.T) context.Context {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a browser")
+	}
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("no Chromium on this machine")
+	}
+	alloc, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("hide-scrollbars", true),
+		chromedp.WSURLReadTimeout(60*time.Second),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(alloc)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // starts it; a deadline here would end it
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// serveSamples serves sample n of pageSamples at /n, with the headers of real
+// pages.
+func serveSamples(t *testing.T, p *Pages) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", p.Static())
+	for i, sample := range pageSamples() {
+		mux.HandleFunc(fmt.Sprintf("GET /%d", i), func(w http.ResponseWriter, r *http.Request) {
+			if err := p.Render(w, r, http.StatusOK, sample); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	s := httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// onPage is what a look at a page in a browser finds.
+type onPage struct {
+	Overflow int      // how many pixels it scrolls sideways
+	Small    []string // controls of less than 24 × 24 pixels
+	Headings int      // how many h1
+	Styled   bool     // the style sheet has come
+	Unnamed  []string // controls without a name
+}
+
+const look = `(() => {
+  const box = e => e.getBoundingClientRect();
+  const say = e => e.outerHTML.slice(0, 80);
+  const seen = e => { const b = box(e); return b.width > 1 && b.height > 1; };
+  const controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), summary')].filter(seen);
+  return {
+    Overflow: Math.max(0, document.documentElement.scrollWidth - window.innerWidth),
+    Small: controls.filter(e => !e.closest('p:not(.site):not(.actions):not(.field):not(.aside), dd, li > span') && (box(e).width < 24 || box(e).height < 24)).map(say),
+    Headings: document.querySelectorAll('h1').length,
+    Styled: getComputedStyle(document.querySelector('main')).maxWidth !== 'none',
+    Unnamed: controls.filter(e => !(e.innerText || e.ariaLabel || (e.labels && e.labels.length))).map(say),
+  };
+})()`
+
+// TestPagesInChromium opens every page with every sample, on a phone and on
+// a desktop, in light and in dark. SYMBOLON_SHOTS names a directory to keep
+// the pictures in; SYMBOLON_AXE an axe.min.js to run against each page.
+func TestPagesInChromium(t *testing.T) {
+	ctx := newChromium(t)
+	server := serveSamples(t, newPages(t))
+	shots := os.Getenv("SYMBOLON_SHOTS")
+	var axe []byte
+	if path := os.Getenv("SYMBOLON_AXE"); path != "" {
+		var err error
+		if axe, err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := chromedp.Listen(ctx, func(ev any) {
+		switch ev := ev.(type) {
+		case *log.EventEntryAdded: // refusals of the content security policy, among others
+			t.Errorf("the browser says: %s %s", ev.Entry.Text, ev.Entry.URL)
+		case *runtime.EventExceptionThrown:
+			t.Errorf("a script failed: %s", ev.ExceptionDetails.Text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, screen := range []struct {
+		name   string
+		width  int64
+		height int64
+		scheme string
+	}{
+		{"phone-light", 320, 640, "light"},
+		{"phone-dark", 390, 800, "dark"},
+		{"desktop-light", 1280, 860, "light"},
+		{"desktop-dark", 1280, 860, "dark"},
+	} {
+		for i, sample := range pageSamples() {
+			name := fmt.Sprintf("%02d-%s-%s", i, sample.template(), screen.name)
+			if err := show(ctx, screen.width, screen.height, screen.scheme, fmt.Sprintf("%s/%d", server.URL, i)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			found, err := chromedp.Run(ctx, chromedp.Evaluate[onPage](look))
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if found.Overflow > 0 || len(found.Small) > 0 || found.Headings != 1 || !found.Styled || len(found.Unnamed) > 0 {
+				t.Errorf("%s: %+v", name, found)
+			}
+			if axe != nil {
+				runAxe(ctx, t, name, axe)
+			}
+			if shots != "" {
+				keepShot(ctx, t, filepath.Join(shots, name+".png"))
+			}
+		}
+	}
+}
+
+// show opens a page on a screen of some size and colour scheme.
+func show(ctx context.Context, width, height int64, scheme, url string) error {
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	return chromedp.Do(ctx, chromedp.EmulateViewport(width, height), chromedp.Navigate(url))
+}
+
+// runAxe runs axe-core against the page that is open and reports what it finds.
+func runAxe(ctx context.Context, t *testing.T, name string, axe []byte) {
+	t.Helper()
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[int](string(axe)+";0")); err != nil {
+		t.Fatalf("%s: axe: %v", name, err)
+	}
+	violations, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`axe.run({resultTypes: ['violations']}).then(r =>
+		r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join(' | ')))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatalf("%s: axe: %v", name, err)
+	}
+	for _, v := range violations {
+		t.Errorf("%s: axe: %s", name, v)
+	}
+}
+
+// keepShot writes a picture of the whole page.
+func keepShot(ctx context.Context, t *testing.T, path string) {
+	t.Helper()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(path, png, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
