@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -143,16 +144,14 @@ func (f *Feed) Note(c symbolon.Change) {
 	now := f.clock.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if now.Sub(f.turnedAt) > f.keep {
+		f.turn(now)
+	}
 	switch c.Kind {
 	case symbolon.ConnectionEnded:
-		if now.Sub(c.At) > f.keep {
-			return
+		if now.Sub(c.At) <= f.keep {
+			f.ended[0][c.ID] = struct{}{}
 		}
-		if now.Sub(f.turnedAt) > f.keep {
-			f.ended[1], f.ended[0] = f.ended[0], make(map[symbolon.ConnectionID]struct{})
-			f.turnedAt = now
-		}
-		f.ended[0][c.ID] = struct{}{}
 	case symbolon.AccountEnded:
 		later(f.accounts, c.Account, c.Before)
 	case symbolon.AppEnded:
@@ -160,6 +159,17 @@ func (f *Feed) Note(c symbolon.Change) {
 	case symbolon.PairEnded:
 		later(f.pairs, pairKey{c.Account, c.Client}, c.Before)
 	}
+}
+
+// turn forgets what no living access token can be about: the store refuses to
+// refresh for what has ended, so what was issued before has expired since.
+func (f *Feed) turn(now time.Time) {
+	f.ended[1], f.ended[0] = f.ended[0], make(map[symbolon.ConnectionID]struct{})
+	f.turnedAt = now
+	old := now.Add(-f.keep)
+	maps.DeleteFunc(f.accounts, func(_ symbolon.AccountID, t time.Time) bool { return t.Before(old) })
+	maps.DeleteFunc(f.clients, func(_ symbolon.ClientID, t time.Time) bool { return t.Before(old) })
+	maps.DeleteFunc(f.pairs, func(_ pairKey, t time.Time) bool { return t.Before(old) })
 }
 
 func later[K comparable](m map[K]time.Time, key K, t time.Time) {

@@ -7,7 +7,7 @@
 package web
 
 import (
-	"log/slog"
+	"io"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -29,7 +29,9 @@ type Options struct {
 	Hasher   *signin.Hasher
 	Throttle *signin.Throttle
 	Pages    *Pages
-	Log      *slog.Logger
+	// Requests takes one line of JSON for each request, in one Write. It must
+	// not block; Lines does not.
+	Requests io.Writer
 	// Scopes gives scope names the sentences of the consent page.
 	Scopes []symbolon.Scope
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.

@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -31,7 +30,7 @@ type fixture struct {
 
 const jane = "d1b03e513fbc5881651d6c149fd259506f975ae1"
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	ctx := t.Context()
 	store := storetest.NewMemory()
@@ -66,7 +65,7 @@ func newFixture(t *testing.T) *fixture {
 	engine := oauth.New(oauth.Config{Issuer: issuer, Sandbox: true, SandboxAccount: jane}, store, ring, clock, feed)
 	f.handler, err = New(Options{
 		Engine: engine, Store: store, Ring: ring, Hasher: signin.NewHasher(), Throttle: signin.NewThrottle(clock), Pages: pages,
-		Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Sandbox: true, SandboxApp: f.app.ID, SandboxSecret: plain,
+		Requests: io.Discard, Sandbox: true, SandboxApp: f.app.ID, SandboxSecret: plain,
 	})
 	check(t, err)
 	f.Config.Handler = f.handler
@@ -75,7 +74,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +82,7 @@ func check(t *testing.T, err error) {
 }
 
 // call sends a request and returns the answer with its body as a JSON object.
-func (f *fixture) call(t *testing.T, method, target string, form url.Values, header ...string) (*http.Response, map[string]any) {
+func (f *fixture) call(t testing.TB, method, target string, form url.Values, header ...string) (*http.Response, map[string]any) {
 	t.Helper()
 	var body io.Reader
 	if form != nil {
@@ -119,7 +118,7 @@ func (f *fixture) authorize(changes ...string) string {
 	return "/authorize?" + q.Encode()
 }
 
-func (f *fixture) tokens(t *testing.T) map[string]any {
+func (f *fixture) tokens(t testing.TB) map[string]any {
 	t.Helper()
 	_, a := f.call(t, "GET", f.authorize(), nil)
 	resp, b := f.call(t, "POST", "/token", url.Values{

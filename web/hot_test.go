@@ -1,0 +1,47 @@
+package web
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+)
+
+// BenchmarkInfo is the handler of step 4 alone, without the network.
+func BenchmarkInfo(b *testing.B) {
+	f := newBench(b)
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f.handler.Requests = NewLines(null)
+	req := httptest.NewRequest("GET", "/info", nil)
+	req.Header.Set("Authorization", "Bearer "+f.access)
+	b.ReportAllocs()
+	for b.Loop() {
+		w := nullWriter{header: make(http.Header)}
+		f.handler.ServeHTTP(&w, req)
+		if w.status != 200 {
+			b.Fatal(w.status)
+		}
+	}
+}
+
+type nullWriter struct {
+	header http.Header
+	status int
+}
+
+func (w *nullWriter) Header() http.Header         { return w.header }
+func (w *nullWriter) WriteHeader(status int)      { w.status = status }
+func (w *nullWriter) Write(b []byte) (int, error) { return len(b), nil }
+
+type benchFixture struct {
+	*fixture
+	access string
+}
+
+func newBench(b *testing.B) *benchFixture {
+	f := newFixture(b)
+	return &benchFixture{f, f.tokens(b)["access_token"].(string)}
+}
