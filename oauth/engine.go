@@ -62,6 +62,8 @@ type Engine struct {
 	feed  *Feed
 	apps  *apps
 	wrong *guesses
+
+	origins *origins
 }
 
 // New returns an engine on a store. The feed must have been polled once; the
@@ -75,8 +77,11 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		feed:  feed,
 		apps:  newApps(store),
 		wrong: newGuesses(),
+
+		origins: newOrigins(store),
 	}
 	feed.OnChange(e.apps.changed)
+	feed.OnChange(e.origins.changed)
 	return e
 }
 

@@ -16,6 +16,7 @@ type route struct {
 	post    handler
 	delete  handler
 	kind    kind
+	cors    bool   // scripts of registered origins may call it
 	methods string // for Allow
 }
 
@@ -36,10 +37,10 @@ func (h *Handler) table() map[string]*route {
 	routes := []route{
 		// The six steps. Step 2 is the app's own.
 		{path: "/authorize", get: h.authorize, kind: both},
-		{path: "/token", post: h.token},
-		{path: "/info", get: h.info},
-		{path: "/refresh", post: h.refresh},
-		{path: "/invalidate", get: h.invalidate, post: h.invalidate, delete: h.invalidate},
+		{path: "/token", post: h.token, cors: true},
+		{path: "/info", get: h.info, cors: true},
+		{path: "/refresh", post: h.refresh, cors: true},
+		{path: "/invalidate", get: h.invalidate, post: h.invalidate, delete: h.invalidate, cors: true},
 
 		// People.
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
@@ -130,6 +131,11 @@ const (
 )
 
 func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt *route) error {
+	if rt.cors && r.Header["Origin"] != nil {
+		if done := h.cors(w, r, ev, rt); done {
+			return nil
+		}
+	}
 	handle := rt.handler(r.Method)
 	if handle == nil {
 		w.Header().Set("Allow", rt.methods)

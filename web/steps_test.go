@@ -25,7 +25,7 @@ type fixture struct {
 	app     symbolon.App
 	secret  string
 	jane    symbolon.Account
-	log     *strings.Builder
+	feed    *oauth.Feed
 }
 
 const jane = "d1b03e513fbc5881651d6c149fd259506f975ae1"
@@ -44,7 +44,7 @@ func newFixture(t testing.TB) *fixture {
 	ring, err := seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
 	check(t, err)
 
-	f := &fixture{store: store, log: new(strings.Builder)}
+	f := &fixture{store: store}
 	plain, hash := symbolon.NewSecret(clock.Now())
 	f.secret = plain
 	f.app = symbolon.App{
@@ -58,6 +58,7 @@ func newFixture(t testing.TB) *fixture {
 
 	feed := oauth.NewFeed(store, clock, 250*time.Millisecond, 10*time.Minute)
 	check(t, feed.Poll(ctx))
+	f.feed = feed
 	pages, err := NewPages()
 	check(t, err)
 	f.Server = httptest.NewUnstartedServer(nil)
