@@ -66,7 +66,11 @@ func (r *Ring) Seal(p Prefix, plain []byte, at time.Time) (string, error) {
 	}
 	body := make([]byte, 0, idLen+len(ciphertext))
 	body = binary.BigEndian.AppendUint32(body, uint32(b.id))
-	return p.spell(append(body, ciphertext...)), nil
+	text := p.spell(append(body, ciphertext...))
+	if len(text) > MaxLen {
+		return "", symbolon.Errorf(symbolon.Internal, "seal", "%d bytes are too many to be opened again", len(plain))
+	}
+	return text, nil
 }
 
 // Open returns what was sealed under this prefix. The error is of kind Invalid,

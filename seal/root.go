@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -14,6 +16,12 @@ import (
 // RootKey wraps the sealing keys, which lie in the store. It lies outside the
 // store: whoever has one of the two can read and make nothing.
 type RootKey struct {
+	// A function, of which fmt prints the address: it follows pointers in a
+	// field that it may not call the methods of.
+	hidden func() secrets
+}
+
+type secrets struct {
 	material [32]byte
 	wrap     *subtle.AESSIV
 }
@@ -30,7 +38,7 @@ func newRootKey(material [32]byte) (*RootKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &RootKey{material: material, wrap: siv}, nil
+	return &RootKey{func() secrets { return secrets{material, siv} }}, nil
 }
 
 // derive makes an AES-SIV key (512 bits) of 256 random ones (RFC 5869).
@@ -74,13 +82,16 @@ func ParseRootKeys(text string) ([]*RootKey, error) {
 
 // Reveal returns the key's text, which ParseRootKeys reads. It is the greatest
 // secret that there is.
-func (r *RootKey) Reveal() string { return Root.spell(r.material[:]) }
+func (r *RootKey) Reveal() string {
+	material := r.hidden().material
+	return Root.spell(material[:])
+}
 
 // String hides the key from logs.
-func (r *RootKey) String() string { return "root key (hidden)" }
+func (r RootKey) String() string { return "root key (hidden)" }
 
-// GoString hides the key from logs.
-func (r *RootKey) GoString() string { return r.String() }
+// Format hides the key from every verb of fmt, %d and %x included.
+func (r RootKey) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 
 // NewKey returns a sealing key of fresh random material, wrapped by r.
 func (r *RootKey) NewKey() (symbolon.Key, error) {
@@ -90,7 +101,7 @@ func (r *RootKey) NewKey() (symbolon.Key, error) {
 }
 
 func (r *RootKey) wrapKey(k symbolon.Key, material []byte) (symbolon.Key, error) {
-	wrapped, err := r.wrap.EncryptDeterministically(material, wrapContext(k.ID))
+	wrapped, err := r.hidden().wrap.EncryptDeterministically(material, wrapContext(k.ID))
 	if err != nil {
 		return k, symbolon.Wrap(symbolon.Internal, "wrap key", err)
 	}
@@ -109,7 +120,7 @@ func (r *RootKey) Rewrap(k symbolon.Key, roots []*RootKey) (symbolon.Key, error)
 
 func unwrap(k symbolon.Key, roots []*RootKey) ([]byte, error) {
 	for _, r := range roots {
-		if material, err := r.wrap.DecryptDeterministically(k.Wrapped, wrapContext(k.ID)); err == nil {
+		if material, err := r.hidden().wrap.DecryptDeterministically(k.Wrapped, wrapContext(k.ID)); err == nil {
 			return material, nil
 		}
 	}
