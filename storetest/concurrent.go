@@ -78,7 +78,7 @@ var concurrentCases = []testCase{
 				if err != nil {
 					return err
 				}
-				if want := (symbolon.RefreshOutcome{Result: symbolon.Rotated, Seq: seq + 1, At: w.now}); got != want {
+				if want := (symbolon.RefreshOutcome{Result: symbolon.Rotated, Seq: seq + 1, At: w.now, ExpiresAt: w.now.Add(90 * day)}); got != want {
 					return symbolon.Errorf(symbolon.Internal, "chain", "got %+v, want %+v", got, want)
 				}
 				rows, err := w.Connections(w.ctx, symbolon.ConnectionQuery{ID: c.Connection.ID, Limit: 1})

@@ -77,7 +77,7 @@ func (m *Memory) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refr
 			row.ExpiresAt = latest(row.ExpiresAt, until)
 			m.put(row)
 		}
-		return symbolon.RefreshOutcome{Result: symbolon.Kept, Seq: row.Seq, At: row.RefreshedAt}, nil
+		return symbolon.RefreshOutcome{Result: symbolon.Kept, Seq: row.Seq, At: row.RefreshedAt, ExpiresAt: row.ExpiresAt}, nil
 
 	case r.Seq >= row.Seq:
 		result := symbolon.Rotated
@@ -90,10 +90,10 @@ func (m *Memory) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refr
 		}
 		row.RefreshedAt, row.ExpiresAt = now, ms(r.ExpiresAt)
 		m.put(row)
-		return symbolon.RefreshOutcome{Result: result, Seq: row.Seq, At: now}, nil
+		return symbolon.RefreshOutcome{Result: result, Seq: row.Seq, At: now, ExpiresAt: row.ExpiresAt}, nil
 
 	case r.Seq+1 == row.Seq && (r.Grace < 0 || now.Sub(row.RefreshedAt) <= r.Grace):
-		return symbolon.RefreshOutcome{Result: symbolon.Repeated, Seq: row.Seq, At: row.RefreshedAt}, nil
+		return symbolon.RefreshOutcome{Result: symbolon.Repeated, Seq: row.Seq, At: row.RefreshedAt, ExpiresAt: row.ExpiresAt}, nil
 
 	default:
 		m.endConnection(row, symbolon.ByRefreshReplay, now)

@@ -137,7 +137,11 @@ func (w *world) refresh(r symbolon.Refresh, want symbolon.RefreshResult, seq uin
 	w.Helper()
 	got, err := w.Refresh(w.ctx, r)
 	w.ok(err)
-	if want := (symbolon.RefreshOutcome{Result: want, Seq: seq, At: at}); got != want {
+	var expires time.Time
+	if !at.IsZero() { // there is a token to answer with: it says what the row says
+		expires = w.row(r.ID).ExpiresAt
+	}
+	if want := (symbolon.RefreshOutcome{Result: want, Seq: seq, At: at, ExpiresAt: expires}); got != want {
 		w.Fatalf("Refresh: got %+v, want %+v", got, want)
 	}
 }
