@@ -225,6 +225,10 @@ func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.Ap
 // maxState bounds the state parameter, which must fit into a redirect.
 const maxState = 4096
 
+// maxResource bounds all resources of a request together, which stand in every
+// token, and a token stands in a header.
+const maxResource = 2000
+
 // readAuthorization checks all that can be checked without knowing the person.
 func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
 	for _, name := range authorizeNames {
@@ -254,7 +258,11 @@ func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.
 	if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
 		return refuse(InvalidRequest, why)
 	}
+	total := 0
 	for _, resource := range req.Resource {
+		if total += len(resource); total > maxResource {
+			return refuse(InvalidTarget, "The resources are longer than 2000 bytes together.")
+		}
 		// RFC 8707 §2: an absolute URI without a fragment.
 		u, err := url.Parse(resource)
 		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") {

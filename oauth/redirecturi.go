@@ -36,7 +36,13 @@ func CheckRedirectURI(uri string) error {
 	if u.Scheme != strings.ToLower(uri[:strings.IndexByte(uri, ':')]) || uri[:len(u.Scheme)] != u.Scheme {
 		return bad("its scheme must be in lower case")
 	}
-	for name := range u.Query() {
+	// Some read ";" between parameters as others read "&".
+	for item := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _ := cut(item, '=')
+		name, ok := unescape(name)
+		if !ok {
+			return bad("its query has a broken percent-escape")
+		}
 		if slices.Contains(callbackNames, name) {
 			return bad("its query must not have " + name + ", which this server adds")
 		}
