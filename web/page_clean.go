@@ -136,7 +136,11 @@ func outsideLink(s string) string {
 
 // retryLink returns s if it is a path of this server or an outside link.
 func retryLink(s string) string {
-	if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") && !strings.HasPrefix(s, `/\`) {
+	// Browsers leave out tabs and line ends, and read "\" as "/".
+	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f }) {
+		return ""
+	}
+	if strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") {
 		return s
 	}
 	return outsideLink(s)

@@ -38,15 +38,16 @@ type Mismatch struct {
 // maxCompared bounds the work and the page, in characters of a URI.
 const maxCompared = 2048
 
-// maxShown bounds how many registered URIs are shown.
-const maxShown = 20
+// maxRegistered bounds how many registered URIs are shown.
+const maxRegistered = 20
 
 // NewMismatch compares what was sent with what is registered.
 func NewMismatch(sent string, registered []string) *Mismatch {
-	sent = visible(firstRunes(sent, maxCompared))
+	raw := firstRunes(sent, maxCompared)
+	sent = visible(raw)
 	m := &Mismatch{Sent: sent, SentParts: []Part{{Text: sent, Differs: true}}}
 	nearest, best := -1, math.MinInt
-	for i, uri := range registered[:min(len(registered), maxShown)] {
+	for i, uri := range registered[:min(len(registered), maxRegistered)] {
 		uri = visible(firstRunes(uri, maxCompared))
 		m.Registered = append(m.Registered, Candidate{URI: uri, Parts: []Part{{Text: uri}}})
 		if alike := likeness(sent, uri); alike > best {
@@ -57,7 +58,7 @@ func NewMismatch(sent string, registered []string) *Mismatch {
 		c := &m.Registered[nearest]
 		c.Nearest = true
 		m.SentParts, c.Parts = differ(sent, c.URI)
-		m.Hint = hint(sent, c.URI)
+		m.Hint = hint(raw, registered[nearest])
 		// The nearest first: it is the one to read.
 		first := *c
 		copy(m.Registered[1:], m.Registered[:nearest])
@@ -75,6 +76,9 @@ func differ(a, b string) (partsA, partsB []Part) {
 	ra, rb := []rune(a), []rune(b)
 	front := commonPrefix(ra, rb)
 	back := commonSuffix(ra[front:], rb[front:])
+	if left := slide(ra, rb, front, back); left > 0 {
+		front, back = front-left, back+left
+	}
 	split := func(r []rune) []Part {
 		var parts []Part
 		if front > 0 {
@@ -87,6 +91,30 @@ func differ(a, b string) (partsA, partsB []Part) {
 		return parts
 	}
 	return split(ra), split(rb)
+}
+
+// slide returns how far to the left the middle reads better when one string has
+// only something more than the other: "www." rather than "ww.w" before
+// "weathermill". It is 0 unless some place begins at a delimiter.
+func slide(a, b []rune, front, back int) int {
+	more := a
+	if len(b) > len(a) {
+		more = b
+	}
+	if min(len(a), len(b)) != front+back {
+		return 0
+	}
+	const delimiters = "/.:?#&="
+	for left := 0; left < front; left++ {
+		start, end := front-left, len(more)-back-left
+		if strings.ContainsRune(delimiters, more[start-1]) || strings.ContainsRune(delimiters, more[start]) {
+			return left
+		}
+		if more[start-1] != more[end-1] {
+			return 0
+		}
+	}
+	return 0
 }
 
 // likeness is how much of two strings is in common at both ends, four times
