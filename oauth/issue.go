@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"encoding"
+	"sync"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -24,13 +25,18 @@ type TokenResponse struct {
 	Rollback bool
 }
 
+// scratches are buffers that hold an encoded noun for the moment of sealing.
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
 // sealed encodes a noun and seals it as made at this moment.
 func (e *Engine) sealed(p seal.Prefix, noun encoding.BinaryAppender, at time.Time) (string, error) {
-	var buf [512]byte
-	plain, err := noun.AppendBinary(buf[:0])
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	plain, err := noun.AppendBinary((*scratch)[:0])
 	if err != nil {
 		return "", storeError(err)
 	}
+	*scratch = plain
 	text, err := e.ring.Seal(p, plain, at)
 	if err != nil {
 		return "", storeError(err)

@@ -35,6 +35,8 @@ const (
 	Flow Prefix = "sym_fl_"
 	// Device recognises a browser in which an account has signed in before.
 	Device Prefix = "sym_dv_"
+	// Play is what the demo's playground remembers, in the browser's cookie.
+	Play Prefix = "sym_pg_"
 	// Root is the root key's own spelling; it is not encrypted.
 	Root Prefix = "sym_root_"
 )
@@ -49,10 +51,13 @@ const sumLen = 6 // of base64url for the 4 bytes of a CRC-32
 
 // spell writes body as text under the prefix.
 func (p Prefix) spell(body []byte) string {
-	text := make([]byte, 0, len(p)+base64.RawURLEncoding.EncodedLen(len(body))+sumLen)
-	text = append(text, p...)
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	text := append((*scratch)[:0], p...)
 	text = strict.AppendEncode(text, body)
-	return string(appendSum(text))
+	text = appendSum(text)
+	*scratch = text
+	return string(text)
 }
 
 func appendSum(text []byte) []byte {

@@ -3,6 +3,7 @@ package seal
 import (
 	"encoding/binary"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -64,9 +65,11 @@ func (r *Ring) Seal(p Prefix, plain []byte, at time.Time) (string, error) {
 	if err != nil {
 		return "", symbolon.Wrap(symbolon.Internal, "seal", err)
 	}
-	body := make([]byte, 0, idLen+len(ciphertext))
-	body = binary.BigEndian.AppendUint32(body, uint32(b.id))
-	text := p.spell(append(body, ciphertext...))
+	scratch := scratches.Get().(*[]byte)
+	body := append(binary.BigEndian.AppendUint32((*scratch)[:0], uint32(b.id)), ciphertext...)
+	text := p.spell(body)
+	*scratch = body
+	scratches.Put(scratch)
 	if len(text) > MaxLen {
 		return "", symbolon.Errorf(symbolon.Internal, "seal", "%d bytes are too many to be opened again", len(plain))
 	}
@@ -99,6 +102,9 @@ func (r *Ring) Open(p Prefix, text string, now time.Time) ([]byte, error) {
 	}
 	return nil, symbolon.Errorf(symbolon.Invalid, "open", "it was sealed by a key that this server does not have")
 }
+
+// scratches are buffers that hold what is sealed, for the moment of sealing.
+var scratches = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
 // active returns the key for values made at this moment: the latest that was
 // active by then, or the first when all became active later (a clock was set

@@ -57,8 +57,9 @@ func writeJSON(w http.ResponseWriter, ev *event, status int, body []byte) error 
 
 // writeTokens answers steps 3 and 5.
 func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error {
-	b := make([]byte, 0, 768)
-	b = appendField(b, '{', "access_token", t.AccessToken)
+	line := linePool.Get().(*[]byte)
+	defer linePool.Put(line)
+	b := appendField((*line)[:0], '{', "access_token", t.AccessToken)
 	b = appendField(b, ',', "token_type", t.TokenType)
 	b = append(b, `,"expires_in":`...)
 	b = strconv.AppendInt(b, t.ExpiresIn, 10)
@@ -66,8 +67,8 @@ func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error
 	b = append(b, `,"refresh_expires_in":`...)
 	b = strconv.AppendInt(b, t.RefreshExpiresIn, 10)
 	b = appendField(b, ',', "scope", t.Scope)
-	b = append(b, '}')
-	return writeJSON(w, ev, http.StatusOK, b)
+	*line = append(b, '}')
+	return writeJSON(w, ev, http.StatusOK, *line)
 }
 
 // appendField appends a member of a JSON object with a string value.

@@ -3,7 +3,9 @@ package web
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -44,4 +46,22 @@ type benchFixture struct {
 func newBench(b *testing.B) *benchFixture {
 	f := newFixture(b)
 	return &benchFixture{f, f.tokens(b)["access_token"].(string)}
+}
+
+// BenchmarkRefresh is the handler of step 5 alone, on a store in memory.
+func BenchmarkRefresh(b *testing.B) {
+	f := newBench(b)
+	first := f.tokens(b)
+	form := url.Values{"grant_type": {"refresh_token"}, "client_id": {string(f.app.ID)}, "client_secret": {f.secret}, "refresh_token": {first["refresh_token"].(string)}}.Encode()
+	b.ReportAllocs()
+	for b.Loop() {
+		req, _ := http.NewRequest("POST", "/refresh", strings.NewReader(form))
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.RequestURI, req.RemoteAddr = "/refresh", "127.0.0.1:1"
+		w := nullWriter{header: make(http.Header)}
+		f.handler.ServeHTTP(&w, req)
+		if w.status != 200 {
+			b.Fatal(w.status)
+		}
+	}
 }
