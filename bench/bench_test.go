@@ -171,6 +171,9 @@ func TestRatios(t *testing.T) {
 	if want := (spread{0.6, 0.5, 0.9}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	if got := ratios([]float64{1}, []float64{0}); got[0] != 0 {
+		t.Errorf("a ratio to nothing: %v", got)
+	}
 	if m := median([]float64{4, 1, 3, 2}); m != 2.5 {
 		t.Errorf("median of an even number: %v", m)
 	}

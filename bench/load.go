@@ -34,7 +34,13 @@ type outcome struct {
 	own      time.Duration // that the load used meanwhile
 }
 
-func (o *outcome) perSecond() float64 { return float64(o.done) / o.elapsed.Seconds() }
+// perSecond is 0 for a load that broke off before it was measured.
+func (o *outcome) perSecond() float64 {
+	if o.elapsed <= 0 {
+		return 0
+	}
+	return float64(o.done) / o.elapsed.Seconds()
+}
 
 func (o *outcome) fail(err error) {
 	if o.failures++; len(o.samples) < 5 {
@@ -157,7 +163,7 @@ func drive(epoll int, clients []client, pid int, s span) (*outcome, error) {
 				}
 				c.began = now
 			}
-			if !measuring && now >= s.warm {
+			if !measuring && (now >= s.warm || o.failures >= maxFailures) {
 				measuring, from = true, now
 				if err := m.start(); err != nil {
 					return nil, err

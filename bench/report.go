@@ -117,21 +117,22 @@ func (r *report) print(out io.Writer, b *bench) error {
 	fmt.Fprintf(w, "\n%s, %d cores shared with the load; %s; %s\n", m.CPU, m.Cores, m.Kernel, m.Go)
 	fmt.Fprintf(w, "data on %s, where making 4 KiB durable takes %.2f ms\n", m.FileSystem, m.Sync)
 	fmt.Fprintf(w, "%d connections, %d rounds of %v each, in turn\n\n", b.Connections, b.Rounds, b.Time)
-	fmt.Fprintln(w, "\t\tper second\tof bare (min to max)\tp50 ms\tp99 ms\tserver µs\tload µs")
+	fmt.Fprintln(w, "\t\tper second\tof bare (min to max)\tby CPU\tp50 ms\tp99 ms\tserver µs\tload µs")
 	scenarios := r.Scenarios
 	if r.Scale != nil {
 		scenarios = append(slices.Clip(scenarios), r.Scale.InTurn)
 	}
 	for _, s := range scenarios {
 		for i, f := range s.Figures {
-			name, ratio := "", ""
+			name, ratio, byCPU := "", "", ""
 			if i == 0 {
 				name = s.Name
 			} else {
 				ratio = fmt.Sprintf("%.2f (%.2f to %.2f)", f.ToFirst.Median, f.ToFirst.Min, f.ToFirst.Max)
+				byCPU = fmt.Sprintf("%.2f", f.ByCPU)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%.2f\t%.2f\t%.1f\t%.1f\n", name, f.Target, f.PerSecond, ratio,
-				f.P50, f.P99, f.ServerCPU, f.LoadCPU)
+			fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.2f\t%.2f\t%.1f\t%.1f\n", name, f.Target, f.PerSecond, ratio,
+				byCPU, f.P50, f.P99, f.ServerCPU, f.LoadCPU)
 		}
 	}
 	if s := r.Scale; s != nil {

@@ -38,6 +38,10 @@ type figures struct {
 	// ServerCPU and LoadCPU are microseconds of processor time per unit of work.
 	ServerCPU float64 `json:"server_cpu_us"`
 	LoadCPU   float64 `json:"load_cpu_us"`
+	// ByCPU is the ratio to the first target that the processor time would
+	// allow, load included. Work of others on the machine moves it less than
+	// the ratio of the rounds.
+	ByCPU float64 `json:"to_first_by_cpu"`
 	// LoadBusy is the share of one core that the load used. It has one thread:
 	// near 1, the figures say more about the load than about the server.
 	LoadBusy float64 `json:"load_busy"`
@@ -74,11 +78,14 @@ func median(values []float64) float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// ratios divides each value by the one at the same place in base.
+// ratios divides each value by the one at the same place in base. It is 0
+// where base is, which only a load that failed can bring about.
 func ratios(values, base []float64) []float64 {
 	r := make([]float64, len(values))
 	for i := range values {
-		r[i] = values[i] / base[i]
+		if base[i] > 0 {
+			r[i] = values[i] / base[i]
+		}
 	}
 	return r
 }
@@ -104,6 +111,7 @@ func (b *bench) rounds(name string, targets []target, talks func(target) []talk)
 		result[i] = summarize(t.name, all[i])
 		if i > 0 {
 			result[i].ToFirst = spreadOf(ratios(result[i].Rounds, result[0].Rounds))
+			result[i].ByCPU = ratios([]float64{result[0].ServerCPU + result[0].LoadCPU}, []float64{result[i].ServerCPU + result[i].LoadCPU})[0]
 		}
 		if i > 1 {
 			result[i].ToSecond = spreadOf(ratios(result[i].Rounds, result[1].Rounds))
