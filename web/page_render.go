@@ -82,7 +82,7 @@ func (p *Pages) parse(text *texts) (map[string]*template.Template, error) {
 		}
 		for _, t := range page.Templates() {
 			for _, key := range keysUsed(t.Tree) {
-				if _, ok := text.sentence[key]; !ok {
+				if !text.has(key) {
 					return nil, symbolon.Errorf(symbolon.Internal, op, "%s names the sentence %q, which %s has not", e.Name(), key, text.lang)
 				}
 			}

@@ -107,7 +107,24 @@ func (t *texts) fill(key string, outer func(string) string, inner func(any) stri
 	return b.String(), nil
 }
 
-// keysUsed returns the keys that a template names in calls of t and plain.
+// has reports whether there is a sentence for a key that keysUsed returned.
+func (t *texts) has(key string) bool {
+	prefix, many := strings.CutSuffix(key, "*")
+	if !many {
+		_, ok := t.sentence[key]
+		return ok
+	}
+	for k := range t.sentence {
+		if strings.HasPrefix(k, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// keysUsed returns the keys that a template names in calls of t and plain. Of a
+// key that is put together, as in (print "play.step_" .Number), it returns the
+// front with a star: "play.step_*".
 func keysUsed(tree *parse.Tree) []string {
 	var keys []string
 	var walk func(parse.Node)
@@ -145,9 +162,7 @@ func keysUsed(tree *parse.Tree) []string {
 			}
 		case *parse.CommandNode:
 			if id, ok := n.Args[0].(*parse.IdentifierNode); ok && (id.Ident == "t" || id.Ident == "plain") && len(n.Args) > 1 {
-				if key, ok := n.Args[1].(*parse.StringNode); ok {
-					keys = append(keys, key.Text)
-				}
+				keys = append(keys, keyOf(n.Args[1])...)
 			}
 			for _, a := range n.Args {
 				walk(a)
@@ -156,4 +171,20 @@ func keysUsed(tree *parse.Tree) []string {
 	}
 	walk(tree.Root)
 	return keys
+}
+
+// keyOf returns the key, or the front of the key, that the argument of t or of
+// plain is.
+func keyOf(arg parse.Node) []string {
+	switch arg := arg.(type) {
+	case *parse.StringNode:
+		return []string{arg.Text}
+	case *parse.PipeNode:
+		if len(arg.Cmds) == 1 && len(arg.Cmds[0].Args) > 1 {
+			if front, ok := arg.Cmds[0].Args[1].(*parse.StringNode); ok {
+				return []string{front.Text + "*"}
+			}
+		}
+	}
+	return nil
 }
