@@ -1,0 +1,107 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Accounts implements symbolon.Store.
+func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon.Account, error) {
+	const op = "sqlite: accounts"
+	if err := atLeastOne(op, q.Limit); err != nil {
+		return nil, err
+	}
+	where, key := `username > ?1`, any(q.After)
+	switch {
+	case q.ID != "":
+		where, key = `id = ?1`, q.ID
+	case q.Username != "":
+		where, key = `username = ?1`, q.Username
+	}
+	var accounts []symbolon.Account
+	err := db.read(ctx, op, func(f *file) error {
+		rows, err := f.reads.QueryContext(ctx, `
+			SELECT `+accountColumns+` FROM account
+			WHERE `+where+` AND deleted_at IS NULL AND username > ?2 AND (?3 = '' OR username = ?3)
+			ORDER BY username LIMIT ?4`, key, q.After, q.Username, q.Limit)
+		accounts, err = collect(rows, err, func(rows *sql.Rows) (account symbolon.Account, err error) {
+			return account, scanAccount(rows, &account)
+		})
+		return err
+	})
+	return accounts, err
+}
+
+const accountColumns = `account.id, account.username, account.name, account.password, account.sandbox,
+	account.created_at, account.disabled_at, account.not_before, account.version`
+
+// scanAccount reads accountColumns and then the further columns.
+func scanAccount(rows *sql.Rows, account *symbolon.Account, further ...any) error {
+	var createdAt, notBefore int64
+	var disabledAt sql.NullInt64
+	into := append([]any{&account.ID, &account.Username, &account.Name, &account.Password, &account.Sandbox,
+		&createdAt, &disabledAt, &notBefore, &account.Version}, further...)
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt.Int64), moment(notBefore)
+	return nil
+}
+
+// PutAccount implements symbolon.Store. An account that is marked as a sandbox
+// one is Denied in a database with real data.
+func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
+	const op = "sqlite: put account"
+	if account.Sandbox && !db.sandbox {
+		return symbolon.Errorf(symbolon.Denied, op, "a sandbox account cannot stand among real data")
+	}
+	return db.write(ctx, op, func(tx *transaction) error {
+		return tx.atomically(func() error { return tx.putAccount(op, account) })
+	})
+}
+
+func (tx *transaction) putAccount(op string, account symbolon.Account) error {
+	var before int64
+	var disabled bool
+	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = ? AND deleted_at IS NULL`,
+		[]any{account.ID}, &before, &disabled)
+	if err != nil && !missing(err) {
+		return err
+	}
+	query := `
+		UPDATE account SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6, disabled_at = ?7,
+			not_before = max(not_before, ?8), version = version + 1
+		WHERE id = ?1 AND version = ?9 AND deleted_at IS NULL
+		RETURNING no, not_before`
+	if account.Version == 0 {
+		query = `
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1)
+		ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6,
+			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL
+		WHERE deleted_at IS NOT NULL
+		RETURNING no, not_before`
+	}
+	var no, after int64
+	err = tx.returning(query, []any{account.ID, account.Username, account.Name, account.Password, account.Sandbox,
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version}, &no, &after)
+	switch {
+	case missing(err):
+		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)
+	case err != nil && conflicts(err):
+		return symbolon.Errorf(symbolon.Conflict, op, "the username is taken")
+	case err != nil:
+		return err
+	}
+	if after <= before && (disabled || account.Enabled()) {
+		return nil
+	}
+	if _, err := tx.exec(`DELETE FROM session WHERE account_no = ?`, no); err != nil {
+		return err
+	}
+	return tx.change(change{
+		kind: symbolon.AccountEnded, account: account.ID, before: max(after, millis(account.DisabledAt)), at: tx.clock(),
+	})
+}

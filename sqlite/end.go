@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/symbolon/symbolon"
+)
+
+// End implements symbolon.Store. For a pair it counts the connections, or the
+// consent when there was no connection.
+func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
+	const op = "sqlite: end"
+	var end func(tx *transaction) (int64, error)
+	switch now := millis(e.Now); {
+	case e.Connection != symbolon.ConnectionID{}:
+		end = func(tx *transaction) (int64, error) { return tx.endConnection(e.Connection, e.Reason, now) }
+	case e.Browser != [32]byte{}:
+		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account) }
+	case e.Account != "" && e.Client != "":
+		end = func(tx *transaction) (int64, error) { return tx.endPair(e.Account, e.Client, e.Reason, now) }
+	case e.Account != "":
+		end = func(tx *transaction) (int64, error) { return tx.endAccount(e.Account, e.Delete, now) }
+	case e.Client != "":
+		end = func(tx *transaction) (int64, error) { return tx.endApp(e.Client, e.Delete, now) }
+	default:
+		return 0, symbolon.Errorf(symbolon.Invalid, op, "nothing is named")
+	}
+	var n int64
+	err := db.write(ctx, op, func(tx *transaction) error {
+		tx.saw(e.Now)
+		return tx.atomically(func() (err error) {
+			n, err = end(tx)
+			return err
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int(n), nil
+}
+
+// endConnection ends a connection that lives and says so in Changes. Replays
+// end connections too, so it is atomic by itself.
+func (tx *transaction) endConnection(id symbolon.ConnectionID, reason symbolon.Reason, now int64) (n int64, err error) {
+	err = tx.atomically(func() error {
+		n, err = tx.exec(`UPDATE connection SET ended_at = ?2, ended_by = ?3 WHERE id = ?1 AND ended_at IS NULL`,
+			id[:], now, reason)
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.changeEnded(id, now)
+	})
+	return n, err
+}
+
+func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID) (int64, error) {
+	return tx.exec(`
+		DELETE FROM session
+		WHERE browser = ?1 AND (?2 = '' OR account_no = (SELECT no FROM account WHERE id = ?2))`, browser[:], account)
+}
+
+func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.ClientID, reason symbolon.Reason, now int64) (int64, error) {
+	n, err := tx.exec(`
+		UPDATE connection SET ended_at = ?4, ended_by = ?3
+		WHERE account_no = (SELECT no FROM account WHERE id = ?1)
+			AND app_no = (SELECT no FROM app WHERE id = ?2) AND ended_at IS NULL`, account, client, reason, now)
+	if err != nil {
+		return 0, err
+	}
+	forgotten, err := tx.exec(`
+		DELETE FROM consent WHERE account_no = (SELECT no FROM account WHERE id = ?1) AND client = ?2`, account, client)
+	if n = max(n, forgotten); err != nil || n == 0 {
+		return 0, err
+	}
+	return n, tx.change(change{kind: symbolon.PairEnded, account: account, client: client, before: now, at: now})
+}
+
+func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64) (int64, error) {
+	var no, before int64
+	err := tx.returning(`
+		UPDATE account SET not_before = max(not_before, ?2), version = version + 1
+		WHERE id = ?1 AND deleted_at IS NULL AND (?3 OR not_before < ?2)
+		RETURNING no, not_before`, []any{id, now, remove}, &no, &before)
+	if missing(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	statements := []string{`DELETE FROM session WHERE account_no = ?1`, `DELETE FROM consent WHERE account_no = ?1`}
+	if remove {
+		statements = append(statements, `
+			UPDATE account SET username = NULL, name = '', password = '', deleted_at = not_before, disabled_at = not_before
+			WHERE no = ?1`)
+	}
+	for _, statement := range statements {
+		if _, err := tx.exec(statement, no); err != nil {
+			return 0, err
+		}
+	}
+	return 1, tx.change(change{kind: symbolon.AccountEnded, account: id, before: before, at: now})
+}
+
+func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int64, error) {
+	var before int64
+	err := tx.returning(`
+		UPDATE app SET not_before = max(not_before, ?2), version = version + 1
+		WHERE id = ?1 AND deleted_at IS NULL AND (?3 OR not_before < ?2)
+		RETURNING not_before`, []any{id, now, remove}, &before)
+	if missing(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	statements := []string{`DELETE FROM consent WHERE client = ?1`}
+	if remove {
+		statements = append(statements, `
+			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', deleted_at = not_before
+			WHERE id = ?1`)
+	}
+	for _, statement := range statements {
+		if _, err := tx.exec(statement, id); err != nil {
+			return 0, err
+		}
+	}
+	if err := tx.change(change{kind: symbolon.AppEnded, client: id, before: before, at: now}); err != nil {
+		return 0, err
+	}
+	return 1, tx.change(change{kind: symbolon.AppChanged, client: id, at: now})
+}

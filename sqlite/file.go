@@ -1,0 +1,211 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+	sqlite "modernc.org/sqlite"
+)
+
+// file is the database file as it was opened: connections for reading, one for
+// writing, and what it takes to notice that another file has taken its place
+// or that someone has overwritten it.
+type file struct {
+	path   string
+	reads  *sql.DB
+	writes *sql.DB
+	main   inode
+	log    inode    // of the write-ahead log; zero until it is known
+	header *os.File // held open as long as any connection: see close
+}
+
+type inode struct{ dev, ino uint64 }
+
+var (
+	errGone     = errors.New("the database file is not there")
+	errReplaced = errors.New("another file is in the database's place")
+	errGarbage  = errors.New("the file is not a database: it was overwritten or is damaged")
+)
+
+// magic begins every SQLite database.
+const magic = "SQLite format 3\x00"
+
+// readers is how many reads run at the same moment, each with a page cache of
+// its own.
+const readers = 4
+
+var processOnce sync.Once
+
+// openFile opens the database at path, which must exist.
+func openFile(path string, wait time.Duration) (*file, error) {
+	processOnce.Do(func() {
+		// Both are settings of the process, and harmless where they cannot be
+		// had. fdatasync is as durable and spares the journal of the file
+		// system. OFD locks survive that someone opens and closes the file.
+		_, _ = sqlite.Fdatasync(true)
+		_, _ = sqlite.OFDLocking(true)
+	})
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	header, err := os.Open(absolute)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{path: absolute, header: header}
+	if f.main, err = inodeOf(absolute); err != nil {
+		return nil, errors.Join(err, header.Close())
+	}
+	f.reads, err = openPool(absolute, readers, readers, wait, "query_only(1)", "cache_size(-1024)")
+	if err != nil {
+		return nil, errors.Join(err, header.Close())
+	}
+	f.writes, err = openPool(absolute, 1, 0, wait, "cache_size(-8192)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)")
+	if err != nil {
+		return nil, errors.Join(err, f.close(false))
+	}
+	return f, nil
+}
+
+// openPool prepares up to n connections to the file, of which it keeps some
+// while they are idle. It opens none yet.
+func openPool(path string, n, idle int, wait time.Duration, pragmas ...string) (*sql.DB, error) {
+	query := url.Values{
+		"mode":    {"rw"},
+		"_txlock": {"immediate"},
+		"_pragma": append([]string{
+			"busy_timeout(" + strconv.FormatInt(wait.Milliseconds(), 10) + ")",
+			"synchronous(FULL)",
+			"temp_store(MEMORY)",
+			"cell_size_check(1)",
+			"trusted_schema(0)",
+		}, pragmas...),
+	}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	c, err := sqlite.NewConnector(dsn.String())
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector{c})
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(idle)
+	return db, nil
+}
+
+// connector makes connections that leave the write-ahead log in its place when
+// they close. A connection to a file that was moved away would otherwise
+// delete the log of the one that took its place.
+type connector struct{ driver.Connector }
+
+func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := keepLog(conn, true); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+func keepLog(conn any, keep bool) error {
+	mode := 0
+	if keep {
+		mode = 1
+	}
+	control, ok := conn.(sqlite.FileControl)
+	if !ok {
+		return fmt.Errorf("a connection of type %T has no file control", conn)
+	}
+	_, err := control.FileControlPersistWAL("main", mode)
+	return err
+}
+
+// moved returns an error unless the file that was opened is still the one at
+// its path.
+func (f *file) moved() error {
+	now, err := inodeOf(f.path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return errGone
+	case err != nil:
+		return err
+	case now != f.main:
+		return errReplaced
+	}
+	return nil
+}
+
+// intact returns an error unless file and log are those that were opened and
+// the file still begins like a database.
+func (f *file) intact() error {
+	if err := f.moved(); err != nil {
+		return err
+	}
+	var begin [len(magic)]byte
+	if n, err := f.header.ReadAt(begin[:], 0); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	} else if string(begin[:n]) != magic {
+		return errGarbage
+	}
+	log, err := inodeOf(f.path + "-wal")
+	switch {
+	case errors.Is(err, os.ErrNotExist) && f.log == inode{}:
+	case errors.Is(err, os.ErrNotExist):
+		return errGone
+	case err != nil:
+		return err
+	case f.log == inode{}:
+		f.log = log
+	case f.log != log:
+		return errReplaced
+	}
+	return nil
+}
+
+func inodeOf(path string) (inode, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return inode{}, err
+	}
+	return inode{dev: uint64(st.Dev), ino: st.Ino}, nil
+}
+
+// close closes every connection. When tidy is set and the file is in its place,
+// the log is written back into it and removed.
+func (f *file) close(tidy bool) error {
+	var errs []error
+	if f.reads != nil {
+		errs = append(errs, f.reads.Close())
+	}
+	if f.writes != nil {
+		if tidy && f.intact() == nil {
+			errs = append(errs, f.tidy())
+		}
+		errs = append(errs, f.writes.Close())
+	}
+	// Last, since closing any descriptor of a file drops the process's locks
+	// on it where OFD locks cannot be had.
+	return errors.Join(append(errs, f.header.Close())...)
+}
+
+func (f *file) tidy() error {
+	conn, err := f.writes.Conn(context.Background())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error { return keepLog(c, false) })
+}

@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+const (
+	firstPause = 20 * time.Millisecond // after the first failure to open
+	maxPause   = time.Second           // between two tries to open
+)
+
+// away remembers whether the store can be written, and says so in the log when
+// that changes.
+type away struct {
+	log   *slog.Logger
+	since time.Time     // zero while the store is there
+	cause error         // of the last failure
+	pause time.Duration // how long the next failure to open rests
+	until time.Time     // before which nothing is tried
+}
+
+func (a *away) gone(cause error) {
+	a.cause = cause
+	if a.since.IsZero() {
+		a.since = time.Now()
+		a.log.Error("the store is away", "cause", cause)
+	}
+}
+
+func (a *away) back() {
+	if !a.since.IsZero() {
+		a.log.Info("the store is back", "after", time.Since(a.since).Round(time.Millisecond))
+	}
+	a.since, a.cause, a.pause, a.until = time.Time{}, nil, 0, time.Time{}
+}
+
+// rest puts the next try off, longer from time to time.
+func (a *away) rest() {
+	a.pause = min(max(firstPause, 2*a.pause), maxPause)
+	a.until = time.Now().Add(a.pause)
+}
+
+// ready makes sure that there is a connection to the file at the path. The
+// first use and every recovery come this way.
+func (w *writer) ready() error {
+	f := w.db.file.Load()
+	if f != nil && w.conn != nil {
+		err := f.intact()
+		if err == nil {
+			return nil
+		}
+		w.drop()
+		w.away.gone(err)
+	}
+	if time.Now().Before(w.away.until) {
+		return w.away.cause
+	}
+	if err := w.open(); err != nil {
+		w.drop()
+		w.away.rest()
+		return err
+	}
+	return nil
+}
+
+// open opens the file unless it is open, checks that it is the same database as
+// ever, and connects the writer to it.
+func (w *writer) open() error {
+	ctx := context.Background()
+	f := w.db.file.Load()
+	if f == nil {
+		var err error
+		if f, err = openFile(w.db.options.Path, w.db.options.Wait); err != nil {
+			return err
+		}
+		w.db.file.Store(f)
+		mark, err := readMark(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := w.same(mark); err != nil {
+			return err
+		}
+	}
+	conn, err := f.writes.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn, w.stmts = conn, make(map[string]*sql.Stmt)
+	return f.intact()
+}
+
+// same returns an error when the database that was found is not the one that
+// was opened at the start, or lacks commits that callers were told of.
+func (w *writer) same(mark Mark) error {
+	switch {
+	case mark.Epoch != w.db.epoch:
+		return errors.New("another database is in the place of the one that was opened: put that back, or start again")
+	case mark.Commits < w.commits:
+		return errors.New("the database was put back to an older state while it was open: start again to accept that")
+	}
+	return nil
+}
+
+// disconnect closes the connection, so that the next batch makes another.
+func (w *writer) disconnect() {
+	if w.conn != nil {
+		_ = w.conn.Close() // what went wrong is known already
+		w.conn, w.stmts = nil, nil
+	}
+}
+
+// drop closes everything, so that the next batch opens it afresh.
+func (w *writer) drop() {
+	w.disconnect()
+	if f := w.db.file.Swap(nil); f != nil {
+		_ = f.close(false)
+	}
+}
+
+// close is the end of the writer, after its last batch.
+func (w *writer) close() error {
+	w.disconnect()
+	if f := w.db.file.Swap(nil); f != nil {
+		return f.close(true)
+	}
+	return nil
+}

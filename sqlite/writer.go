@@ -1,0 +1,285 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	code "modernc.org/sqlite/lib"
+
+	"github.com/symbolon/symbolon"
+)
+
+// request is one change on its way through the writer. Its outcome is what
+// apply leaves behind, and err.
+type request struct {
+	op    string
+	apply func(tx *transaction) error
+	err   error
+	// unfit is set when the change met damage: the batch is run without it.
+	unfit bool
+}
+
+// write has the change applied in one transaction with others and returns once
+// it is durable. An error of kind Unknown says that it may be.
+func (db *DB) write(ctx context.Context, op string, apply func(tx *transaction) error) error {
+	r := &request{op: op, apply: apply}
+	if err := db.group.Do(ctx, r); err != nil {
+		return symbolon.Wrap(symbolon.Busy, op, err)
+	}
+	return r.err
+}
+
+// writer owns the connection that writes. All its methods run on the goroutine
+// of the group, but close, which runs after it.
+type writer struct {
+	db      *DB
+	conn    *sql.Conn            // nil until it is needed and after a failure
+	stmts   map[string]*sql.Stmt // prepared on conn
+	commits uint64               // of the last transaction that callers were told of
+	sweep   sweep
+	away    away
+}
+
+func newWriter(db *DB, commits uint64) *writer {
+	return &writer{db: db, commits: commits, away: away{log: db.options.Log}}
+}
+
+// run makes one transaction of the batch. A change that cannot be made fails
+// alone; when the store cannot be written, all of them fail.
+func (w *writer) run(batch []*request) {
+	err := w.transact(batch)
+	if err == nil {
+		return
+	}
+	w.away.gone(err)
+	kind := symbolon.Busy
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		kind = symbolon.Unknown
+	}
+	for _, r := range batch {
+		r.err = symbolon.Wrap(kind, r.op, err)
+	}
+}
+
+// unknownError wraps the failure of a COMMIT that may have happened.
+type unknownError struct{ error }
+
+func (e *unknownError) Unwrap() error { return e.error }
+
+// maxUnfit is how many changes of a batch may meet damage before the whole
+// file is taken for damaged.
+const maxUnfit = 4
+
+func (w *writer) transact(batch []*request) error {
+	if err := w.ready(); err != nil {
+		return err
+	}
+	for range maxUnfit {
+		met, err := w.attempt(batch)
+		if met == nil {
+			return err
+		}
+		// Nothing was committed: run the others without it.
+		w.db.options.Log.Error("the store is damaged", "op", met.op, "cause", err)
+		met.unfit, met.err = true, symbolon.Wrap(symbolon.Busy, met.op, err)
+	}
+	w.drop()
+	return errDamaged
+}
+
+// attempt runs the batch once. It returns the request that met damage, if one
+// did; otherwise an error means that the whole batch failed.
+func (w *writer) attempt(batch []*request) (*request, error) {
+	ctx := context.Background()
+	if _, err := w.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return nil, w.failed(err)
+	}
+	tx := &transaction{w: w, ctx: ctx}
+	for _, r := range batch {
+		if r.unfit {
+			continue
+		}
+		err := r.apply(tx)
+		if err == nil {
+			r.err = nil
+			continue
+		}
+		switch blameFor(err) {
+		case ownFault:
+			r.err = changeError(r.op, err)
+		case damage:
+			w.rollback()
+			return r, err
+		default:
+			w.rollback()
+			return nil, w.failed(err)
+		}
+	}
+	if !tx.wrote {
+		w.rollback()
+		return nil, nil
+	}
+	return nil, w.commit(tx)
+}
+
+func (w *writer) commit(tx *transaction) error {
+	err := w.sweep.some(tx)
+	var commits uint64
+	if err == nil {
+		err = tx.row(`UPDATE mark SET commits = commits + 1 RETURNING commits`, nil, &commits)
+	}
+	if err != nil {
+		w.rollback()
+		return w.failed(err)
+	}
+	if _, err := w.exec(tx.ctx, `COMMIT`); err != nil {
+		w.rollback()
+		if uncertain(err) {
+			err = &unknownError{err}
+		}
+		return w.failed(err)
+	}
+	// A commit into a file that is no longer in its place is none.
+	if err := w.db.file.Load().intact(); err != nil {
+		return w.failed(&unknownError{err})
+	}
+	w.commits = commits
+	w.away.back()
+	return nil
+}
+
+// rollback ends the transaction, if SQLite has not done so itself.
+func (w *writer) rollback() {
+	if w.conn != nil {
+		_, _ = w.conn.ExecContext(context.Background(), `ROLLBACK`)
+	}
+}
+
+// failed drops what the failure may have hurt, to be opened afresh: nothing
+// when another process holds the lock, only the connection when the file cannot
+// be written, and everything otherwise. Reads go on where they can.
+func (w *writer) failed(err error) error {
+	switch resultCode(err) {
+	case code.SQLITE_BUSY:
+	case code.SQLITE_FULL, code.SQLITE_READONLY, code.SQLITE_NOMEM:
+		w.disconnect()
+	default:
+		w.drop()
+	}
+	return err
+}
+
+// exec runs a statement that is prepared once for the connection.
+func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	stmt, err := w.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, found := w.stmts[query]; found {
+		return stmt, nil
+	}
+	stmt, err := w.conn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = stmt
+	return stmt, nil
+}
+
+// transaction is what the changes of one batch write together.
+type transaction struct {
+	w     *writer
+	ctx   context.Context
+	wrote bool
+	born  int       // connections inserted
+	at    time.Time // the latest now that a change has carried
+}
+
+// exec returns how many rows the statement changed.
+func (tx *transaction) exec(query string, args ...any) (int64, error) {
+	n, err := tx.w.exec(tx.ctx, query, args...)
+	if n > 0 {
+		tx.wrote = true
+	}
+	return n, err
+}
+
+// row reads one row into the destinations. The error is sql.ErrNoRows when
+// there is none.
+func (tx *transaction) row(query string, args []any, into ...any) error {
+	stmt, err := tx.w.prepare(tx.ctx, query)
+	if err != nil {
+		return err
+	}
+	return stmt.QueryRowContext(tx.ctx, args...).Scan(into...)
+}
+
+// returning runs a statement that changes at most one row and reads what it
+// returns. The error is sql.ErrNoRows when it changed none.
+func (tx *transaction) returning(query string, args []any, into ...any) error {
+	err := tx.row(query, args, into...)
+	if err == nil {
+		tx.wrote = true
+	}
+	return err
+}
+
+// atomically runs a change of several statements: when it fails, what it has
+// done so far is undone, and the transaction goes on.
+func (tx *transaction) atomically(change func() error) error {
+	if _, err := tx.w.exec(tx.ctx, `SAVEPOINT change`); err != nil {
+		return err
+	}
+	err := change()
+	if err != nil {
+		if _, e := tx.w.exec(tx.ctx, `ROLLBACK TO change`); e != nil {
+			return e
+		}
+	}
+	if _, e := tx.w.exec(tx.ctx, `RELEASE change`); e != nil {
+		return e
+	}
+	return err
+}
+
+// clock returns the time for changes that carry none.
+func (tx *transaction) clock() int64 { return millis(tx.w.db.options.Clock.Now()) }
+
+// saw notes the time that a change carries, by which the sweep goes.
+func (tx *transaction) saw(now time.Time) {
+	if now.After(tx.at) {
+		tx.at = now
+	}
+}
+
+// millis returns a time as it is stored.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// optional returns a time as it is stored where it may be missing.
+func optional(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: millis(t), Valid: !t.IsZero()}
+}
+
+// moment returns the time that is stored as ms.
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
