@@ -432,3 +432,19 @@ func BenchmarkRenderConsent(b *testing.B) {
 		}
 	}
 }
+
+// A sentence that is missing is found before the server serves anyone.
+func TestMissingSentenceRefusesToStart(t *testing.T) {
+	p := newPages(t)
+	text, err := readTexts("en")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.parse(text); err != nil {
+		t.Fatal(err)
+	}
+	delete(text.sentence, "consent.allow")
+	if _, err := p.parse(text); err == nil || !strings.Contains(err.Error(), `"consent.allow"`) {
+		t.Errorf("error %v, want one that names the sentence", err)
+	}
+}
