@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/symbolon/symbolon"
+)
+
+// appCreateCmd registers an app.
+type appCreateCmd struct {
+	place
+	Name         string   `required:"" help:"What the consent page calls the app."`
+	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several."`
+	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces (${default})."`
+	Public       bool     `help:"The app cannot keep a secret: it gets none, and must use PKCE."`
+	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to a refresh token: always gives a successor, never the same again (${default})."`
+	RequirePKCE  bool     `name:"require-pkce" help:"Refuse authorization requests without PKCE. Platforms such as Zapier send none."`
+	Home         string   `placeholder:"URL" help:"Site of the app's owner, https."`
+	JSON         bool     `name:"json" help:"Print one JSON object."`
+}
+
+// Help implements kong.HelpProvider.
+func (appCreateCmd) Help() string {
+	return "The secret is shown once and cannot be shown again.\n\nExample:\n\n    symbolon app create --name Make --redirect-uri https://www.make.com/oauth/cb/app --scope connect"
+}
+
+// Run implements the command.
+func (c *appCreateCmd) Run(sh *shell) error {
+	scope, err := parseScope(c.Scope)
+	if err != nil {
+		return err
+	}
+	app := symbolon.App{
+		ID:           symbolon.NewClientID(),
+		Name:         c.Name,
+		Home:         c.Home,
+		Public:       c.Public,
+		RedirectURIs: c.RedirectURIs,
+		Scope:        scope,
+		Rotation:     symbolon.Rotation(c.Rotation),
+		RequirePKCE:  c.RequirePKCE,
+	}
+	if err := checkApp(&app); err != nil {
+		return err
+	}
+	return c.with(sh, true, func(d *desk) error {
+		now := d.clock.Now()
+		app.Sandbox, app.CreatedAt = d.sandbox, now
+		plain := ""
+		if !c.Public {
+			var secret symbolon.Secret
+			plain, secret = symbolon.NewSecret(now)
+			app.Secrets = []symbolon.Secret{secret}
+		}
+		if err := d.store.PutApp(sh.ctx, app); err != nil {
+			return err
+		}
+		d.settle(sh.ctx)
+		view := viewApp(&app)
+		view.ClientSecret = plain
+		if c.JSON {
+			return sh.printJSON(view)
+		}
+		if err := view.print(sh); err != nil {
+			return err
+		}
+		if plain != "" {
+			fmt.Fprintln(sh.stdout, "\nThe secret is not shown again: put it where the app keeps it now.")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/symbolon/symbolon"
+)
+
+// appEditCmd changes an app.
+type appEditCmd struct {
+	appArg
+	Name         *string  `help:"What the consent page calls the app."`
+	RedirectURIs []string `name:"redirect-uri" sep:"none" placeholder:"URI" xor:"uris" help:"All redirect URIs, in place of those there are. Repeat it for several."`
+	AddURIs      []string `name:"add-redirect-uri" sep:"none" placeholder:"URI" xor:"uris" help:"A further redirect URI."`
+	RemoveURIs   []string `name:"remove-redirect-uri" sep:"none" placeholder:"URI" help:"A redirect URI to take away."`
+	Scope        *string  `help:"All that the app may ask for, separated by spaces."`
+	Rotation     *string  `enum:"always,never" help:"What refreshing does to a refresh token: always or never."`
+	RequirePKCE  *bool    `name:"require-pkce" negatable:"" help:"Refuse authorization requests without PKCE, or no longer."`
+	Home         *string  `placeholder:"URL" help:"Site of the app's owner, https, or empty for none."`
+	JSON         bool     `name:"json" help:"Print one JSON object."`
+}
+
+// Help implements kong.HelpProvider.
+func (appEditCmd) Help() string {
+	return "Example:\n\n    symbolon app edit sym_app_qn3y5b7k2m4p6r8t --add-redirect-uri https://www.make.com/oauth/cb/app"
+}
+
+// Run implements the command.
+func (c *appEditCmd) Run(sh *shell) error {
+	return c.with(sh, false, func(d *desk) error {
+		app, err := d.app(sh.ctx, c.ClientID)
+		if err != nil {
+			return err
+		}
+		changed, err := c.apply(&app)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			return mend(fmt.Errorf("nothing to change was named"), "for instance --name, --redirect-uri or --scope")
+		}
+		if err := checkApp(&app); err != nil {
+			return err
+		}
+		if err := d.store.PutApp(sh.ctx, app); err != nil {
+			return err
+		}
+		d.settle(sh.ctx)
+		view := viewApp(&app)
+		if c.JSON {
+			return sh.printJSON(view)
+		}
+		return view.print(sh)
+	})
+}
+
+// apply makes the changes that were named, and reports whether there were any.
+func (c *appEditCmd) apply(app *symbolon.App) (bool, error) {
+	changed := false
+	if c.Name != nil {
+		app.Name, changed = *c.Name, true
+	}
+	if c.Home != nil {
+		app.Home, changed = *c.Home, true
+	}
+	if c.Scope != nil {
+		scope, err := parseScope(*c.Scope)
+		if err != nil {
+			return false, err
+		}
+		app.Scope, changed = scope, true
+	}
+	if c.Rotation != nil {
+		app.Rotation, changed = symbolon.Rotation(*c.Rotation), true
+	}
+	if c.RequirePKCE != nil {
+		app.RequirePKCE, changed = *c.RequirePKCE, true
+	}
+	if len(c.RedirectURIs) > 0 {
+		app.RedirectURIs, changed = c.RedirectURIs, true
+	}
+	for _, uri := range c.RemoveURIs {
+		i := slices.Index(app.RedirectURIs, uri)
+		if i < 0 {
+			return false, mend(fmt.Errorf("the app has no redirect URI %q", printable(uri)), "“symbolon app show %s” shows them", app.ID)
+		}
+		app.RedirectURIs, changed = slices.Delete(app.RedirectURIs, i, i+1), true
+	}
+	for _, uri := range c.AddURIs {
+		app.RedirectURIs, changed = append(app.RedirectURIs, uri), true
+	}
+	return changed, nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// checked are settings that were found to be right, in the form in which the
+// server uses them.
+type checked struct {
+	listen  string // for net.Listen
+	proxies []netip.Prefix
+	scopes  []symbolon.Scope
+}
+
+// check returns the settings in the form in which the server uses them, or
+// everything that is wrong with them.
+func (s *settings) check() (checked, error) {
+	var c checked
+	var faults []error
+	note := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	note(checkBaseURL(s.BaseURL))
+	host, _, err := splitListen(s.Listen)
+	note(err)
+	c.listen = s.Listen
+	var perr error
+	c.proxies, perr = parseProxies(s.TrustedProxies)
+	note(perr)
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		note(mend(fmt.Errorf("only one of tls_cert and tls_key is set"), "set both, or neither"))
+	}
+	if s.TLSCert != "" && len(s.TrustedProxies) > 0 {
+		note(mend(fmt.Errorf("both a certificate and a trusted proxy are set"), "either this server ends TLS (tls_cert and tls_key) or a proxy does (trusted_proxy)"))
+	}
+	if err == nil && s.TLSCert == "" && len(s.TrustedProxies) == 0 && !isLoopback(host) {
+		note(mend(fmt.Errorf("it would speak plain HTTP on %s, where others can listen in", s.Listen),
+			"set tls_cert and tls_key; or trusted_proxy, the network of the proxy that ends TLS; or listen on 127.0.0.1"))
+	}
+	scopes, serr := parseScopeTexts(s.Scopes)
+	c.scopes = scopes
+	note(serr)
+	note(s.lifetimes.check())
+	return c, errors.Join(faults...)
+}
+
+func (l *lifetimes) check() error {
+	const day = 24 * time.Hour
+	faults := []error{
+		l.CodeLifetime.within("code_lifetime", 10*time.Second, 10*time.Minute),
+		l.AccessLifetime.within("access_lifetime", time.Minute, day),
+		l.RefreshLifetime.within("refresh_lifetime", time.Hour, 3650*day),
+		l.PublicGrace.within("public_grace", time.Second, 10*time.Minute),
+		l.SessionLifetime.within("session_lifetime", time.Minute, 365*day),
+	}
+	if l.ConnectionLifetime != 0 {
+		faults = append(faults, l.ConnectionLifetime.within("connection_lifetime", time.Hour, 36500*day))
+	}
+	if l.AccessLifetime > l.RefreshLifetime {
+		faults = append(faults, mend(fmt.Errorf("access_lifetime is longer than refresh_lifetime"), "a refresh token must outlive the access token"))
+	}
+	return errors.Join(faults...)
+}
+
+// checkBaseURL holds the base URL to its one spelling. The error says what to
+// write.
+func checkBaseURL(base string) error {
+	if base == "" {
+		return mend(fmt.Errorf("base_url is not set"), "set it to where the server is reached from outside: --base-url https://auth.example.com")
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http" {
+		return mend(fmt.Errorf("base_url %q is not an absolute URL", base), "write it as https://auth.example.com")
+	}
+	if u.Scheme == "http" && !isLoopback(u.Hostname()) {
+		return mend(fmt.Errorf("base_url %q is plain http", base), "write https://%s; plain http is for this computer only", u.Host)
+	}
+	host := strings.ToLower(u.Hostname())
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
+		host += ":" + port
+	}
+	if right := u.Scheme + "://" + host; base != right {
+		return mend(fmt.Errorf("base_url %q is not in its one spelling, which clients compare byte for byte", base), "write %s", right)
+	}
+	return nil
+}
+
+// splitListen reads HOST:PORT.
+func splitListen(listen string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", 0, mend(fmt.Errorf("listen %q is not HOST:PORT", listen), "write it as 127.0.0.1:8080")
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return "", 0, mend(fmt.Errorf("listen %q has no port from 0 to 65535", listen), "write it as 127.0.0.1:8080")
+	}
+	return host, int(n), nil
+}
+
+// isLoopback reports whether a host is this very computer.
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+func parseProxies(list []string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for _, text := range list {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, aerr := netip.ParseAddr(text)
+			if aerr != nil {
+				return nil, mend(fmt.Errorf("trusted_proxy %q is not a network", text), "write it as 10.0.0.0/8, or a single address as 10.1.2.3")
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		if prefix.Bits() == 0 {
+			return nil, mend(fmt.Errorf("trusted_proxy %q is everyone", text), "name the network of the proxy alone")
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
+}
+
+// parseScopeTexts reads the sentences of the scopes.
+func parseScopeTexts(texts map[string]string) ([]symbolon.Scope, error) {
+	var scopes []symbolon.Scope
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		names, err := symbolon.ParseScopes(name)
+		if err != nil || len(names) != 1 {
+			return nil, mend(fmt.Errorf("scopes: %q is not the name of one scope", name), "a name has no spaces and no quotes, such as files.read")
+		}
+		sentence := strings.TrimSpace(texts[name])
+		if sentence == "" || strings.ContainsFunc(sentence, unfit) {
+			return nil, mend(fmt.Errorf("scopes: the sentence of %s is empty or has control characters", name), "say what the app may do: %s = \"see your files\"", name)
+		}
+		scopes = append(scopes, symbolon.Scope{Name: name, Description: sentence})
+	}
+	return scopes, nil
+}

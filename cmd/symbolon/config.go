@@ -1,0 +1,77 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Every field with a setting tag is filled from, in this order: its flag, the
+// environment (SYMBOLON_ and the name in capitals), the configuration file
+// (the name as a key), and the default that stands here.
+
+// place says on which data directory a command works.
+type place struct {
+	Data   string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key."`
+	Config string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
+}
+
+// settings are what an owner may set about a server. The zero value of each
+// means its default.
+type settings struct {
+	place
+	logSettings
+
+	// BaseURL is where the server is reached from outside, in one spelling: it
+	// is the issuer, which clients compare byte for byte.
+	BaseURL string `setting:"base_url" group:"where" placeholder:"URL" help:"Where the server is reached from outside, without a final slash: https://auth.example.com."`
+	// Listen is the address and port of the socket.
+	Listen string `setting:"listen" group:"where" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on. Port 0 takes a free one."`
+	// TLSCert and TLSKey are PEM files, taken up again when they change.
+	TLSCert string `setting:"tls_cert" group:"where" placeholder:"FILE" help:"Certificate chain, PEM. Read again when it changes."`
+	TLSKey  string `setting:"tls_key" group:"where" placeholder:"FILE" help:"Private key of the certificate, PEM."`
+	// TrustedProxies are the reverse proxies that end TLS. With them set, any
+	// other peer is refused, and X-Forwarded-For is believed from them alone.
+	TrustedProxies []string `setting:"trusted_proxy" name:"trusted-proxy" group:"where" placeholder:"CIDR" help:"Network of the reverse proxy that ends TLS. Repeat it for several. Every other peer is then refused."`
+
+	// RootKeyFile takes the place of root.key in the data directory.
+	RootKeyFile string `setting:"root_key_file" group:"keys" placeholder:"FILE" help:"Root key, instead of SYMBOLON_ROOT_KEY, the systemd credential symbolon-root-key, or root.key in the data directory."`
+
+	// Scopes are the sentences of the consent page. The scope connect has one
+	// from the start.
+	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
+
+	lifetimes
+}
+
+// lifetimes are how long what the server gives out is honoured.
+type lifetimes struct {
+	CodeLifetime       span `setting:"code_lifetime" group:"lifetimes" default:"60s" help:"How long a code may be redeemed, 10s to 10m (${default})."`
+	AccessLifetime     span `setting:"access_lifetime" group:"lifetimes" default:"10m" help:"How long an access token is honoured, 1m to 24h (${default})."`
+	RefreshLifetime    span `setting:"refresh_lifetime" group:"lifetimes" default:"180d" help:"How long a connection lives without being refreshed (${default})."`
+	ConnectionLifetime span `setting:"connection_lifetime" group:"lifetimes" default:"0" help:"How long a connection lives however often it is refreshed. 0 is without limit (${default})."`
+	PublicGrace        span `setting:"public_grace" group:"lifetimes" default:"30s" help:"How long a public app may repeat a refresh whose answer it lost, 1s to 10m (${default})."`
+	SessionLifetime    span `setting:"session_lifetime" group:"lifetimes" default:"7d" help:"How long a person stays signed in, 1m to 365d (${default})."`
+}
+
+// logSettings are how a server logs, on standard error.
+type logSettings struct {
+	LogLevel  string `setting:"log_level" group:"logs" enum:"auto,debug,info,warn,error" default:"auto" help:"Least level to log: debug, info, warn or error. Auto is info, or warn for the demo on a terminal."`
+	LogFormat string `setting:"log_format" group:"logs" enum:"auto,json,text" default:"auto" help:"json or text. Auto is json, or text for the demo on a terminal."`
+}
+
+var groups = []kong.Group{
+	{Key: "where", Title: "Where it is reached"},
+	{Key: "keys", Title: "Root key"},
+	{Key: "scopes", Title: "Scopes"},
+	{Key: "lifetimes", Title: "Lifetimes"},
+	{Key: "logs", Title: "Logs"},
+}
+
+// envName is the environment variable of a setting.
+func envName(setting string) string { return "SYMBOLON_" + strings.ToUpper(setting) }
+
+// feedBound is how old a server's knowledge of what has ended may be: 250 ms.
+// A command that changes something returns when every server has taken it up.
+const feedBound = 250 * time.Millisecond

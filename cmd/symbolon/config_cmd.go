@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// configCmd prints the settings of serve that are in force.
+type configCmd struct {
+	settings
+	JSON bool `name:"json" help:"Print one JSON array."`
+}
+
+// Help implements kong.HelpProvider.
+func (configCmd) Help() string {
+	return "It takes the same flags, environment and file as serve, and prints what that would run with. Secrets are masked.\n\nExample:\n\n    symbolon config --data /var/lib/symbolon"
+}
+
+// settingView is one setting in force.
+type settingView struct {
+	Name  string `json:"name"`
+	Value any    `json:"value"`
+	// From is "default", a flag, an environment variable or a file.
+	From string `json:"from"`
+}
+
+// masked stands in for a secret.
+const masked = "(set, hidden)"
+
+// Run implements the command.
+func (c *configCmd) Run(sh *shell) error {
+	views := c.views(sh)
+	if c.JSON {
+		if err := sh.printJSON(views); err != nil {
+			return err
+		}
+	} else {
+		rows := [][]string{{"SETTING", "VALUE", "FROM"}}
+		for _, v := range views {
+			rows = append(rows, []string{v.Name, text(v.Value), v.From})
+		}
+		if err := sh.printTable(rows); err != nil {
+			return err
+		}
+	}
+	_, err := c.check()
+	return err
+}
+
+func (c *configCmd) views(sh *shell) []settingView {
+	values := make(map[string]any)
+	collect(reflect.ValueOf(c.settings), values)
+	if c.Config == "" && sh.file != "" {
+		values["config"] = sh.file
+	}
+	var views []settingView
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		views = append(views, settingView{Name: name, Value: values[name], From: sh.sources[name]})
+	}
+	root := settingView{Name: "root_key", Value: findRoot(c.Data, c.RootKeyFile, sh.env).what, From: "default"}
+	if text, ok := sh.env(rootKeyEnv); ok && text != "" {
+		root.Value, root.From = masked, rootKeyEnv
+	}
+	return append(views, root)
+}
+
+// collect gathers the fields with a setting tag, by their names.
+func collect(v reflect.Value, into map[string]any) {
+	for field, value := range v.Fields() {
+		if name := field.Tag.Get("setting"); name != "" {
+			into[name] = value.Interface()
+		} else if field.Anonymous {
+			collect(value, into)
+		}
+	}
+}
+
+// text is a setting's value for people.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return orDash(v)
+	case []string:
+		return orDash(strings.Join(v, " "))
+	case map[string]string:
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, fmt.Sprintf("%s=%q", name, v[name]))
+		}
+		return orDash(strings.Join(parts, " "))
+	}
+	return fmt.Sprint(v)
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// connectionCmd are the commands for connections.
+type connectionCmd struct {
+	List connectionListCmd `cmd:"" help:"List connections, the newest first."`
+	End  connectionEndCmd  `cmd:"" help:"End connections."`
+}
+
+// connectionView is a connection as --json prints it.
+type connectionView struct {
+	ID          string `json:"id"`
+	Account     string `json:"account"`
+	ClientID    string `json:"client_id"`
+	Scope       string `json:"scope"`
+	State       string `json:"state"` // live, expired or ended
+	CreatedAt   stamp  `json:"created_at"`
+	RefreshedAt stamp  `json:"refreshed_at"`
+	ExpiresAt   stamp  `json:"expires_at"`
+	EndedAt     stamp  `json:"ended_at"`
+	EndedBy     string `json:"ended_by,omitempty"`
+}
+
+func viewConnection(c *symbolon.Connection, now time.Time) connectionView {
+	v := connectionView{
+		ID:          c.ID.String(),
+		Account:     string(c.Account),
+		ClientID:    string(c.Client),
+		Scope:       c.Scope.String(),
+		State:       "live",
+		CreatedAt:   stamp(c.CreatedAt),
+		RefreshedAt: stamp(c.RefreshedAt),
+		ExpiresAt:   stamp(c.ExpiresAt),
+		EndedAt:     stamp(c.EndedAt),
+		EndedBy:     string(c.EndedBy),
+	}
+	switch {
+	case !c.EndedAt.IsZero():
+		v.State = "ended"
+	case !c.ExpiresAt.After(now):
+		v.State = "expired"
+	}
+	return v
+}
+
+// connectionListCmd lists connections.
+type connectionListCmd struct {
+	place
+	Account string `help:"Only those of this account: its username or id."`
+	App     string `placeholder:"CLIENT_ID" help:"Only those of this app."`
+	Live    bool   `help:"Leave out what has ended or is expired."`
+	Limit   int    `default:"100" help:"At most so many (${default})."`
+	JSON    bool   `name:"json" help:"Print one JSON array."`
+}
+
+// Help implements kong.HelpProvider.
+func (connectionListCmd) Help() string {
+	return "Example:\n\n    symbolon connection list --account jane --live"
+}
+
+// Run implements the command.
+func (c *connectionListCmd) Run(sh *shell) error {
+	if c.Limit < 1 {
+		return fmt.Errorf("--limit must be at least 1")
+	}
+	return c.with(sh, false, func(d *desk) error {
+		now := d.clock.Now()
+		q := symbolon.ConnectionQuery{Live: c.Live, Now: now, Limit: c.Limit}
+		if err := d.narrow(sh, c.Account, c.App, &q.Account, &q.Client); err != nil {
+			return err
+		}
+		list, err := d.store.Connections(sh.ctx, q)
+		if err != nil {
+			return err
+		}
+		views := []connectionView{}
+		for i := range list {
+			views = append(views, viewConnection(&list[i], now))
+		}
+		if c.JSON {
+			return sh.printJSON(views)
+		}
+		if len(views) == 0 {
+			fmt.Fprintln(sh.stdout, "There are no connections.")
+			return nil
+		}
+		rows := [][]string{{"ID", "ACCOUNT", "APP", "SCOPE", "STATE", "CREATED", "REFRESHED"}}
+		for _, v := range views {
+			state := v.State
+			if v.EndedBy != "" {
+				state += ": " + v.EndedBy
+			}
+			rows = append(rows, []string{v.ID, v.Account, v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt)})
+		}
+		return sh.printTable(rows)
+	})
+}
+
+// narrow fills in the account and the app that were named.
+func (d *desk) narrow(sh *shell, account, app string, id *symbolon.AccountID, client *symbolon.ClientID) error {
+	if account != "" {
+		a, err := d.account(sh, account)
+		if err != nil {
+			return err
+		}
+		*id = a.ID
+	}
+	if app != "" {
+		a, err := d.app(sh.ctx, app)
+		if err != nil {
+			return err
+		}
+		*client = a.ID
+	}
+	return nil
+}

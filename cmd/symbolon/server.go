@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/signin"
+	"github.com/symbolon/symbolon/sqlite"
+	"github.com/symbolon/symbolon/web"
+)
+
+// server is a server on a data directory, from its settings to its last answer.
+// It is what demo and serve share.
+type server struct {
+	settings
+	checked
+	// sandbox, when set, makes it a server for trying out.
+	sandbox *sandbox
+	env     lookup
+	log     logs
+	// ready is told the address once requests are answered.
+	ready func(address net.Addr) error
+
+	clock *usedClock
+	store *sqlite.DB
+}
+
+// Limits of the HTTP server. What a request may take is set in package web.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 64 << 10
+	// stopTimeout bounds how long requests in flight are waited for.
+	stopTimeout = 20 * time.Second
+)
+
+// run serves until the context ends, and then until what was accepted is
+// answered.
+func (s *server) run(ctx context.Context) (err error) {
+	if err := makeDir(s.Data); err != nil {
+		return err
+	}
+	lock, err := lockDir(s.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.release()) }()
+	listener, err := listen(s.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.store.Close()) }()
+
+	// What runs beside the requests ends after the last of them.
+	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer func() {
+		stop()
+		running.Wait()
+	}()
+	handler, feed, err := s.handler(beside, listener.Addr())
+	if err != nil {
+		return err
+	}
+	running.Go(func() { feed.Run(beside) })
+	running.Go(func() {
+		keepMark(beside, s.Data, s.currentMark, func(err error) {
+			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
+		})
+	})
+	if err := lock.tell(runningAt(listener.Addr(), s.TLSCert != "")); err != nil {
+		return err
+	}
+	return s.serve(ctx, listener, handler)
+}
+
+// listen opens the socket.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, mend(fmt.Errorf("another program listens on %s", address), "stop it, or choose another port with --listen; port 0 takes a free one")
+	case errors.Is(err, syscall.EACCES):
+		return nil, mend(fmt.Errorf("this user may not listen on %s", address), "choose a port from 1024 on; or, with systemd, AmbientCapabilities=CAP_NET_BIND_SERVICE")
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, mend(fmt.Errorf("this machine has no address as in %s", address), "choose one that it has with --listen")
+	case err != nil:
+		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// open opens the database and the clock, and compares both with the mark.
+func (s *server) open(ctx context.Context) error {
+	m, merr := readMark(s.Data)
+	s.clock = newUsedClock(m.Time)
+	store, err := sqlite.Open(ctx, sqlite.Options{
+		Path:   filepath.Join(s.Data, databaseName),
+		Create: &sqlite.Create{Sandbox: s.sandbox != nil},
+		Log:    s.log.Logger,
+		Clock:  s.clock,
+	})
+	if symbolon.KindOf(err) == symbolon.Denied {
+		hint := "give the server a data directory of its own with --data"
+		if s.sandbox != nil {
+			hint = "give the demo a data directory of its own: --data .demo"
+		}
+		return mend(errors.New(detail(err)), "%s", hint)
+	}
+	if err != nil {
+		return mend(fmt.Errorf("the database cannot be opened: %w", err), "“symbolon doctor --data %s” says more", s.Data)
+	}
+	s.store = store
+	db, err := s.databaseMark(ctx)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	for _, warning := range compareMark(m, merr, db, time.Now()) {
+		s.log.Warn(warning)
+	}
+	return nil
+}
+
+// databaseMark returns what the database says of itself.
+func (s *server) databaseMark(ctx context.Context) (databaseMark, error) {
+	db, err := s.store.Mark(ctx)
+	if err != nil {
+		return databaseMark{}, err
+	}
+	keys, err := s.store.Keys(ctx)
+	return databaseMark{Epoch: db.Epoch.String(), Commits: db.Commits, Used: len(keys) > 0}, err
+}
+
+func (s *server) currentMark() (mark, error) {
+	db, err := s.store.Mark(context.Background())
+	return mark{Time: s.clock.highest(), Epoch: db.Epoch.String(), Commits: db.Commits}, err
+}
+
+// handler makes what answers the requests, and the feed that it needs.
+func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *oauth.Feed, error) {
+	feed := oauth.NewFeed(s.store, s.clock, feedBound, time.Duration(s.AccessLifetime))
+	if err := feed.Poll(ctx); err != nil {
+		return nil, nil, err
+	}
+	// After the first reading of the changes, so that the keys are as new as
+	// it; what changes later is told.
+	keys := &keyring{source: findRoot(s.Data, s.RootKeyFile, s.env), store: s.store, log: s.log.Logger}
+	if err := keys.open(ctx, s.clock.Now()); err != nil {
+		return nil, nil, err
+	}
+	feed.OnChange(func(c symbolon.Change) {
+		if c.Kind == symbolon.KeysChanged {
+			keys.changed(ctx)
+		}
+	})
+	cfg := oauth.Config{
+		Issuer:             s.BaseURL,
+		CodeLifetime:       time.Duration(s.CodeLifetime),
+		AccessLifetime:     time.Duration(s.AccessLifetime),
+		RefreshLifetime:    time.Duration(s.RefreshLifetime),
+		ConnectionLifetime: time.Duration(s.ConnectionLifetime),
+		PublicGrace:        time.Duration(s.PublicGrace),
+		FeedBound:          feedBound,
+	}
+	options := web.Options{
+		Store:           s.store,
+		Ring:            keys.ring,
+		Hasher:          signin.NewHasher(),
+		Throttle:        signin.NewThrottle(s.clock),
+		Requests:        s.log.requests,
+		Scopes:          s.scopes,
+		TrustedProxies:  s.proxies,
+		SessionLifetime: time.Duration(s.SessionLifetime),
+	}
+	if box := s.sandbox; box != nil {
+		cfg.Issuer = "http://" + address.String()
+		if err := box.seed(ctx, s.store, s.clock, s.Data, options.Hasher); err != nil {
+			return nil, nil, err
+		}
+		cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
+		options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
+	}
+	var err error
+	if options.Pages, err = web.NewPages(); err != nil {
+		return nil, nil, err
+	}
+	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
+	h, err := web.New(options)
+	return h, feed, err
+}
+
+// serve answers requests until the context ends, then stops in order: no new
+// ones, those in flight finish.
+func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.Handler) error {
+	hs := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	if len(s.proxies) > 0 {
+		listener = &guarded{Listener: listener, allowed: s.proxies, log: s.log.Logger}
+	}
+	failed := make(chan error, 1)
+	if s.TLSCert != "" {
+		pair, err := loadPair(s.TLSCert, s.TLSKey, s.log.Logger)
+		if err != nil {
+			return err
+		}
+		hs.TLSConfig = pair.config()
+		go func() { failed <- hs.ServeTLS(listener, "", "") }()
+	} else {
+		go func() { failed <- hs.Serve(listener) }()
+	}
+	if err := s.ready(listener.Addr()); err != nil {
+		return errors.Join(err, hs.Close())
+	}
+	select {
+	case err := <-failed:
+		return fmt.Errorf("the server stopped by itself: %w", err)
+	case <-ctx.Done():
+	}
+	s.log.Info("stopping: requests in flight are finished first; a second signal stops at once")
+	handler.Leave()
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := hs.Shutdown(bound); err != nil {
+		s.log.Warn("some requests did not finish in time and were cut off", "after", stopTimeout.String())
+		return hs.Close()
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+func runningAt(address net.Addr, tls bool) running {
+	return running{PID: syscall.Getpid(), Listen: address.String(), TLS: tls}
+}
