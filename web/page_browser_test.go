@@ -77,6 +77,7 @@ type screen struct {
 	name          string
 	width, height int64
 	scheme        string
+	scale         float64 // pixels of the picture a pixel of the page
 }
 
 // onPage is what a look at a page in a browser finds.
@@ -128,11 +129,14 @@ func TestPagesInChromium(t *testing.T) {
 		t.Fatal(err)
 	}
 	screens := []screen{
-		{"phone-light", 320, 640, "light"},
-		{"desktop-dark", 1280, 860, "dark"},
+		{"phone-light", 320, 640, "light", 1},
+		{"desktop-dark", 1280, 860, "dark", 1},
 	}
 	if shots != "" {
-		screens = append(screens, screen{"phone-dark", 390, 800, "dark"}, screen{"desktop-light", 1280, 860, "light"})
+		screens = append(screens,
+			screen{"phone-dark", 390, 800, "dark", 1},
+			screen{"desktop-light", 1280, 860, "light", 1},
+			screen{"picture", 640, 480, "light", 1.5})
 	}
 	for _, screen := range screens {
 		for i, sample := range pageSamples() {
@@ -168,7 +172,7 @@ func show(ctx context.Context, on screen, url string) error {
 	if err != nil {
 		return err
 	}
-	return chromedp.Do(ctx, chromedp.EmulateViewport(on.width, on.height), chromedp.Navigate(url))
+	return chromedp.Do(ctx, chromedp.EmulateViewport(on.width, on.height, chromedp.EmulateScale(on.scale)), chromedp.Navigate(url))
 }
 
 // runAxe runs axe-core against the page that is open and reports what it finds.
