@@ -59,7 +59,7 @@ func checkVerifier(code *symbolon.Code, verifier string) string {
 	for i := range len(verifier) {
 		c := verifier[i]
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
-			return "The code_verifier may have letters, digits and - . _ ~ only."
+			return "The code_verifier may have letters, digits, hyphens, dots, underscores and tildes only."
 		}
 	}
 	// RFC 7636 §4.6.

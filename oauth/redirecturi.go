@@ -38,9 +38,9 @@ func CheckRedirectURI(uri string) error {
 	}
 	// Some read ";" between parameters as others read "&".
 	for item := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, _ := cut(item, '=')
-		name, ok := unescape(name)
-		if !ok {
+		name, value := cut(item, '=')
+		name, ok1 := unescape(name)
+		if _, ok2 := unescape(value); !ok1 || !ok2 {
 			return bad("its query has a broken percent-escape")
 		}
 		if slices.Contains(callbackNames, name) {
