@@ -151,14 +151,20 @@ func (f *file) moved() error {
 // intact returns an error unless file and log are those that were opened and
 // the file still begins like a database.
 func (f *file) intact() error {
-	if err := f.moved(); err != nil {
-		return err
-	}
 	var begin [len(magic)]byte
 	if n, err := f.header.ReadAt(begin[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	} else if string(begin[:n]) != magic {
 		return errGarbage
+	}
+	return f.inPlace()
+}
+
+// inPlace returns an error unless file and log are those that were opened. The
+// log that is there when it is first asked is the one that was opened.
+func (f *file) inPlace() error {
+	if err := f.moved(); err != nil {
+		return err
 	}
 	log, err := inodeOf(f.path + "-wal")
 	switch {

@@ -11,6 +11,7 @@ import (
 const (
 	firstPause = 20 * time.Millisecond // after the first failure to open
 	maxPause   = time.Second           // between two tries to open
+	lookPause  = 10 * time.Millisecond // between two looks at the file before a batch
 )
 
 // away remembers whether the store can be written, and says so in the log when
@@ -47,16 +48,20 @@ func (a *away) rest() {
 // ready makes sure that there is a connection to the file at the path. The
 // first use and every recovery come this way.
 func (w *writer) ready() error {
-	f := w.db.file.Load()
+	f, now := w.db.file.Load(), time.Now()
 	if f != nil && w.conn != nil {
+		if now.Sub(w.looked) < lookPause {
+			return nil // each commit looks again, so nothing is believed on this
+		}
 		err := f.intact()
 		if err == nil {
+			w.looked = now
 			return nil
 		}
 		w.drop()
 		w.away.gone(err)
 	}
-	if time.Now().Before(w.away.until) {
+	if now.Before(w.away.until) {
 		return w.away.cause
 	}
 	if err := w.open(); err != nil {

@@ -37,7 +37,8 @@ type writer struct {
 	db      *DB
 	conn    *sql.Conn            // nil until it is needed and after a failure
 	stmts   map[string]*sql.Stmt // prepared on conn
-	commits uint64               // of the last transaction that callers were told of
+	commits uint64               // at least so many are durable: ours, and those before ours
+	looked  time.Time            // when the file was last found intact
 	sweep   sweep
 	away    away
 }
@@ -127,9 +128,8 @@ func (w *writer) attempt(batch []*request) (*request, error) {
 
 func (w *writer) commit(tx *transaction) error {
 	err := w.sweep.some(tx)
-	var commits uint64
 	if err == nil {
-		err = tx.row(`UPDATE mark SET commits = commits + 1 RETURNING commits`, nil, &commits)
+		_, err = tx.exec(`UPDATE mark SET commits = commits + 1`)
 	}
 	if err != nil {
 		w.rollback()
@@ -143,10 +143,10 @@ func (w *writer) commit(tx *transaction) error {
 		return w.failed(err)
 	}
 	// A commit into a file that is no longer in its place is none.
-	if err := w.db.file.Load().intact(); err != nil {
+	if err := w.db.file.Load().inPlace(); err != nil {
 		return w.failed(&unknownError{err})
 	}
-	w.commits = commits
+	w.commits++
 	w.away.back()
 	return nil
 }
