@@ -116,6 +116,17 @@ func (w *world) start() {
 	w.Engine = New(w.cfg, w.store, w.ring, w.clock, w.feed)
 }
 
+// run runs a subtest, whose failures are its own.
+func (w *world) run(name string, test func(t *testing.T)) {
+	w.Helper()
+	parent := w.TB.(*testing.T)
+	parent.Run(name, func(t *testing.T) {
+		w.TB = t
+		defer func() { w.TB = parent }()
+		test(t)
+	})
+}
+
 func (w *world) ok(err error) {
 	w.Helper()
 	if err != nil {
