@@ -30,8 +30,7 @@ type outcome struct {
 	latency  histogram     // of each unit of work
 	failures uint64        // answers that were not as they must be
 	samples  []string      // the first few of them
-	cpu      time.Duration // that the server used meanwhile
-	own      time.Duration // that the load used meanwhile
+	used     used          // meanwhile
 }
 
 // perSecond is 0 for a load that broke off before it was measured.
@@ -113,7 +112,7 @@ func drive(epoll int, clients []client, pid int, s span) (*outcome, error) {
 	var (
 		o         = new(outcome)
 		start     = time.Now()
-		m         = meter{pid: pid}
+		before    used
 		measuring bool
 		closing   bool
 		from      time.Duration
@@ -165,15 +164,17 @@ func drive(epoll int, clients []client, pid int, s span) (*outcome, error) {
 			}
 			if !measuring && (now >= s.warm || o.failures >= maxFailures) {
 				measuring, from = true, now
-				if err := m.start(); err != nil {
+				if before, err = usedSoFar(pid); err != nil {
 					return nil, err
 				}
 			}
 			if !closing && measuring && s.over(now-from, o) {
 				closing, o.elapsed = true, now-from
-				if o.cpu, o.own, err = m.stop(); err != nil {
+				after, err := usedSoFar(pid)
+				if err != nil {
 					return nil, err
 				}
+				o.used = after.since(before)
 			}
 			if closing {
 				pending--

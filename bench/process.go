@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -149,30 +150,54 @@ func processorTime(pid int) (time.Duration, error) {
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-// meter takes the processor time of a server and of the load between two
-// moments.
-type meter struct {
-	pid         int
-	server, own time.Duration // at the start
-}
-
-func (m *meter) read() (server, own time.Duration, err error) {
-	if server, err = processorTime(m.pid); err != nil {
-		return 0, 0, err
+// machineTime returns how long all cores together have worked so far, for
+// whomever, to 10 ms.
+func machineTime() (time.Duration, error) {
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
 	}
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0, 0, err
+	line, _, _ := strings.Cut(string(stat), "\n")
+	f := strings.Fields(line)
+	if len(f) < 9 || f[0] != "cpu" {
+		return 0, errors.New("/proc/stat does not begin with all cores")
 	}
-	return server, time.Duration(u.Utime.Nano() + u.Stime.Nano()), nil
+	var ticks int64
+	for i, field := range f[1:9] { // user, nice, system, idle, iowait, irq, softirq, steal
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		if i != 3 && i != 4 {
+			ticks += n
+		}
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
-func (m *meter) start() (err error) {
-	m.server, m.own, err = m.read()
-	return err
+// used is how long processors have worked.
+type used struct {
+	server time.Duration
+	own    time.Duration // for the load
+	all    time.Duration // for everyone on the machine
 }
 
-func (m *meter) stop() (server, own time.Duration, err error) {
-	server, own, err = m.read()
-	return server - m.server, own - m.own, err
+// usedSoFar returns what a server, the load and all others have used.
+func usedSoFar(pid int) (u used, err error) {
+	if u.server, err = processorTime(pid); err != nil {
+		return u, err
+	}
+	if u.all, err = machineTime(); err != nil {
+		return u, err
+	}
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return u, err
+	}
+	u.own = time.Duration(own.Utime.Nano() + own.Stime.Nano())
+	return u, nil
+}
+
+func (u used) since(before used) used {
+	return used{u.server - before.server, u.own - before.own, u.all - before.all}
 }

@@ -41,6 +41,9 @@ type goal struct {
 	Measured bool `json:"measured"`
 }
 
+// quiet is how many cores may be busy with other work before the report warns.
+const quiet = 0.2
+
 // goals compares what the report holds with what was promised.
 func (r *report) goals() []goal {
 	var goals []goal
@@ -122,6 +125,7 @@ func (r *report) print(out io.Writer, b *bench) error {
 	if r.Scale != nil {
 		scenarios = append(slices.Clip(scenarios), r.Scale.InTurn)
 	}
+	busy := []float64{0}
 	for _, s := range scenarios {
 		for i, f := range s.Figures {
 			name, ratio, byCPU := "", "", ""
@@ -133,7 +137,11 @@ func (r *report) print(out io.Writer, b *bench) error {
 			}
 			fmt.Fprintf(w, "%s\t%s\t%.0f\t%s\t%s\t%.2f\t%.2f\t%.1f\t%.1f\n", name, f.Target, f.PerSecond, ratio,
 				byCPU, f.P50, f.P99, f.ServerCPU, f.LoadCPU)
+			busy = append(busy, f.Others)
 		}
+	}
+	if others := slices.Max(busy); others > quiet {
+		fmt.Fprintf(w, "\nUp to %.1f cores were busy with other work meanwhile: on a quiet machine the figures will differ.\n", others)
 	}
 	if s := r.Scale; s != nil {
 		fmt.Fprintf(w, "\n%d connections in the large store, filled in %.0f s; %d refreshes of %d connections in turn, %.0f a second\n",

@@ -45,6 +45,8 @@ type figures struct {
 	// LoadBusy is the share of one core that the load used. It has one thread:
 	// near 1, the figures say more about the load than about the server.
 	LoadBusy float64 `json:"load_busy"`
+	// Others is how many cores were busy with neither server nor load.
+	Others float64 `json:"others_busy"`
 	// ToFirst compares each round with the same round of the first target, and
 	// ToSecond with that of the second. They are empty for those themselves.
 	ToFirst  spread `json:"to_first"`
@@ -124,23 +126,26 @@ func summarize(name string, outcomes []*outcome) figures {
 	f := figures{Target: name}
 	var latency histogram
 	var done uint64
-	var elapsed, cpu, own time.Duration
+	var elapsed time.Duration
+	var u used
 	for _, o := range outcomes {
 		f.Rounds = append(f.Rounds, math.Round(o.perSecond()))
 		f.Failures += o.failures
 		latency.merge(&o.latency)
 		done += o.done
 		elapsed += o.elapsed
-		cpu += o.cpu
-		own += o.own
+		u.server += o.used.server
+		u.own += o.used.own
+		u.all += o.used.all
 	}
 	f.PerSecond = median(f.Rounds)
 	f.P50 = milliseconds(latency.quantile(0.50))
 	f.P99 = milliseconds(latency.quantile(0.99))
 	if done > 0 {
-		f.ServerCPU = float64(cpu.Microseconds()) / float64(done)
-		f.LoadCPU = float64(own.Microseconds()) / float64(done)
-		f.LoadBusy = own.Seconds() / elapsed.Seconds()
+		f.ServerCPU = float64(u.server.Microseconds()) / float64(done)
+		f.LoadCPU = float64(u.own.Microseconds()) / float64(done)
+		f.LoadBusy = u.own.Seconds() / elapsed.Seconds()
+		f.Others = (u.all - u.server - u.own).Seconds() / elapsed.Seconds()
 	}
 	return f
 }
