@@ -1,0 +1,55 @@
+# make run    the demo: sandbox accounts, one sandbox app, the playground
+# make test   everything that is tested, after installing what the tests need
+# make help   the other targets
+
+GO      ?= go
+PROGRAM := bin/symbolon
+LISTEN  ?= 127.0.0.1:8080
+# How long make fuzz stays with each target.
+FUZZTIME ?= 10s
+# On top of what go test itself does: two packages at a time want two cores.
+TESTFLAGS ?=
+
+.PHONY: run build test test-long check setup fuzz bench clean help
+
+run: build
+	@exec $(PROGRAM) demo --listen $(LISTEN) --data .demo
+
+build:
+	$(GO) build -trimpath -o $(PROGRAM) ./cmd/symbolon
+
+test: setup check
+	CGO_ENABLED=1 $(GO) test -race -timeout 9m $(TESTFLAGS) ./...
+
+# What takes minutes: more rounds, and what only waiting shows.
+test-long: setup check
+	CGO_ENABLED=1 SYMBOLON_LONG=1 $(GO) test -race -timeout 60m $(TESTFLAGS) ./...
+
+# Layout and the usual mistakes.
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt'd: $$unformatted" >&2; exit 1; fi
+	$(GO) vet ./...
+
+setup:
+	@.ci/setup
+
+fuzz:
+	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz
+
+bench: build
+	$(GO) run ./bench
+
+clean:
+	rm -rf bin .demo .tools
+
+help:
+	@echo 'make run        build, and start the demo on $(LISTEN) with its data in .demo'
+	@echo 'make build      build $(PROGRAM)'
+	@echo 'make test       install what the tests need, then gofmt, vet and all tests'
+	@echo 'make test-long  the same, and the tests that take minutes'
+	@echo 'make check      gofmt and vet only'
+	@echo 'make setup      only install what the tests need'
+	@echo 'make fuzz       every fuzz target for FUZZTIME ($(FUZZTIME))'
+	@echo 'make bench      measure against a bare handler'
+	@echo 'make clean      remove what was built, the demo'"'"'s data and the tools'
