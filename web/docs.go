@@ -1,11 +1,143 @@
 package web
 
-import "net/http"
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"net/http"
+	"slices"
 
-type docs struct{}
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+)
 
-func newDocs(string) (*docs, error) { return &docs{}, nil }
+// description is the OpenAPI description of the page's API, written for a
+// server at exampleIssuer. A test holds it to what the server does.
+//
+//go:embed openapi.json
+var description []byte
 
-func (h *Handler) docsPage(w http.ResponseWriter, r *http.Request, ev *event) error   { return nil }
-func (h *Handler) docsErrors(w http.ResponseWriter, r *http.Request, ev *event) error { return nil }
-func (h *Handler) openAPI(w http.ResponseWriter, r *http.Request, ev *event) error    { return nil }
+// exampleIssuer stands for the server's own address in the description.
+const exampleIssuer = "https://symbolon.example"
+
+// docs are the documents for developers, made once at start-up.
+type docs struct {
+	json  []byte // the description, with this server's address
+	page  DocsPage
+	codes []ErrorCode
+}
+
+func newDocs(issuer string) (*docs, error) {
+	const op = "read the API description"
+	quoted, err := json.Marshal(issuer)
+	if err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, op, err)
+	}
+	d := &docs{codes: errorCodes()}
+	d.json = bytes.ReplaceAll(description, []byte(exampleIssuer), quoted[1:len(quoted)-1])
+	spec, err := readSpec(d.json)
+	if err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, op, err)
+	}
+	if d.page, err = spec.page(); err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, op, err)
+	}
+	d.page.Issuer = issuer
+	return d, nil
+}
+
+// Developer is what the pages for developers have in common.
+type Developer struct {
+	// Here is which of them this is: "playground", "docs" or "errors".
+	Here string
+	// Playground says that this server has one.
+	Playground bool
+}
+
+// openAPI answers with the description itself.
+func (h *Handler) openAPI(w http.ResponseWriter, r *http.Request, ev *event) error {
+	// Nothing in it is private: any site may read it, to draw it in its way.
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	return writeJSON(w, ev, http.StatusOK, h.docs.json)
+}
+
+// docsPage shows the description to people.
+func (h *Handler) docsPage(w http.ResponseWriter, r *http.Request, ev *event) error {
+	page := h.docs.page
+	page.Developer = Developer{Here: "docs", Playground: h.play != nil}
+	if h.Sandbox {
+		page.ClientID, page.Secret = string(h.SandboxApp), h.SandboxSecret
+	}
+	h.render(w, r, ev, http.StatusOK, &page)
+	return nil
+}
+
+// docsErrors shows every error code, where error_uri of a refusal leads.
+func (h *Handler) docsErrors(w http.ResponseWriter, r *http.Request, ev *event) error {
+	h.render(w, r, ev, http.StatusOK, &ErrorsPage{Developer: Developer{Here: "errors", Playground: h.play != nil}, Codes: h.docs.codes})
+	return nil
+}
+
+// ErrorsPage explains every error code that this server gives. The anchor of
+// each is the code.
+type ErrorsPage struct {
+	Developer
+	Codes []ErrorCode
+}
+
+func (*ErrorsPage) template() string     { return "docs-errors" }
+func (*ErrorsPage) headers() pageHeaders { return pageHeaders{} }
+
+// ErrorCode is one error code. The sentences about it are those of text/ whose
+// keys are "errors." and the code with "_means", "_cause" and "_mend".
+type ErrorCode struct {
+	Code string
+	// Statuses are those with which the page's paths give it, in order.
+	Statuses []int
+}
+
+// httpStatuses are those of refusals that are about HTTP, not about OAuth. They
+// all say invalid_request.
+var httpStatuses = []int{
+	http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
+	http.StatusUnsupportedMediaType, http.StatusRequestHeaderFieldsTooLarge,
+}
+
+// errorCodes returns every code that the engine's refusals have, with the
+// statuses that status gives them.
+func errorCodes() []ErrorCode {
+	at := map[string]int{}
+	var codes []ErrorCode
+	for r := range statuses {
+		refusal := oauth.Refusal(r)
+		i, known := at[refusal.Code()]
+		if !known {
+			i = len(codes)
+			at[refusal.Code()] = i
+			codes = append(codes, ErrorCode{Code: refusal.Code()})
+		}
+		codes[i].Statuses = append(codes[i].Statuses, status(refusal, page, false), status(refusal, page, true))
+	}
+	i := at[oauth.InvalidRequest.Code()]
+	codes[i].Statuses = append(codes[i].Statuses, httpStatuses...)
+	for i := range codes {
+		slices.Sort(codes[i].Statuses)
+		codes[i].Statuses = slices.Compact(codes[i].Statuses)
+	}
+	// The server's own faults come first in the engine, and last here.
+	slices.SortStableFunc(codes, func(a, b ErrorCode) int { return a.Statuses[0]/500 - b.Statuses[0]/500 })
+	return codes
+}
+
+// docsSamples are the documents as they are drawn at start-up.
+func docsSamples() []Page {
+	d, err := newDocs("http://127.0.0.1:8080")
+	if err != nil {
+		return nil // New reports it
+	}
+	plain, sandbox := d.page, d.page
+	plain.Developer = Developer{Here: "docs"}
+	sandbox.Developer = Developer{Here: "docs", Playground: true}
+	sandbox.ClientID, sandbox.Secret = "sym_app_sample", "sym_secret_SAMPLE"
+	return []Page{&plain, &sandbox, &ErrorsPage{Developer: Developer{Here: "errors"}, Codes: d.codes}}
+}

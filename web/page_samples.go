@@ -1,5 +1,7 @@
 package web
 
+import "slices"
+
 // pageSamples returns every page with sample data, in every shape that its
 // template tells apart. Each template of pages/ is here at least once: NewPages
 // executes them all.
@@ -14,7 +16,7 @@ func pageSamples() []Page {
 	read := ScopeView{Name: "reports.read", Description: "allows reading your reports", New: true}
 	const flow = "sealed"
 
-	return []Page{
+	pages := []Page{
 		&SignInPage{App: &app, Flow: flow},
 		&SignInPage{App: &app, Flow: flow, Username: "jane", Error: "That name and password do not belong together.", Sandbox: people, Others: true},
 		&SignInPage{Flow: flow, Username: "jane", Wait: 12},
@@ -38,4 +40,5 @@ func pageSamples() []Page {
 		&SignOutPage{},
 		&SignedOutPage{},
 	}
+	return slices.Concat(pages, playgroundSamples(), docsSamples())
 }
