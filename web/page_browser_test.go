@@ -18,7 +18,7 @@ import (
 )
 
 // newChromium starts a headless Chromium of its own and returns its context, or
-// skips the test where there is none.
+// fails the test where there is none.
 func newChromium(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
@@ -32,7 +32,7 @@ func newChromium(t *testing.T) context.Context {
 		}
 	}
 	if path == "" {
-		t.Skip("no Chromium on this machine")
+		t.Fatal("no Chromium on this machine; `make setup` installs it")
 	}
 	alloc, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path),

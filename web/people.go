@@ -100,7 +100,9 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		if p.RedirectHost == "" {
 			p.RedirectHost = u.Scheme + ":"
 		}
-		p.Loopback = u.Scheme == "http"
+		// Whoever runs a program on this computer can answer there, under http
+		// on loopback as under a scheme of their own.
+		p.Loopback = u.Scheme != "https"
 	}
 	for _, name := range answer.Scope {
 		p.Scopes = append(p.Scopes, ScopeView{Name: name, Description: h.scopes[name], New: p.Growth && answer.New.Has(name)})
