@@ -207,11 +207,16 @@ func (f *file) close(tidy bool) error {
 	return errors.Join(append(errs, f.header.Close())...)
 }
 
+// tidy has the last connection to close write the log back and remove it.
 func (f *file) tidy() error {
 	conn, err := f.writes.Conn(context.Background())
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	// A connection that has read nothing does not know that there is a log.
+	if _, err := conn.ExecContext(context.Background(), `SELECT commits FROM mark`); err != nil {
+		return err
+	}
 	return conn.Raw(func(c any) error { return keepLog(c, false) })
 }
