@@ -154,7 +154,7 @@ func (f *filling) fill(ctx context.Context) ([][]byte, error) {
 		if i%5 == 0 {
 			app = f.app
 		}
-		at := began.Add(history * time.Duration(i) / time.Duration(f.connections)).Truncate(time.Millisecond)
+		at := began.Add(history / time.Duration(f.connections) * time.Duration(i)).Truncate(time.Millisecond)
 		tokens[i], err = f.connect(ctx, account, app, at)
 		return err
 	})
