@@ -111,12 +111,16 @@ func (w *writer) same(mark Mark) error {
 	return nil
 }
 
-// disconnect closes the connection, so that the next batch makes another.
+// disconnect closes the connection, so that the next batch makes another. What
+// fails on the way does so for a cause that is known already.
 func (w *writer) disconnect() {
-	if w.conn != nil {
-		_ = w.conn.Close() // what went wrong is known already
-		w.conn, w.stmts = nil, nil
+	for _, stmt := range w.stmts {
+		_ = stmt.Close() // a connection with open statements never closes
 	}
+	if w.conn != nil {
+		_ = w.conn.Close()
+	}
+	w.conn, w.stmts = nil, nil
 }
 
 // drop closes everything, so that the next batch opens it afresh.
