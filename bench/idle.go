@@ -108,13 +108,14 @@ type startup struct {
 	Greeting spread `json:"greeting_ms"` // until it says that it answers
 	Healthz  spread `json:"healthz_ms"`  // until the first 200 on /healthz
 	Request  spread `json:"request_ms"`  // until the first 200 on GET /info
+	CPU      spread `json:"cpu_ms"`      // processor time until then
 }
 
 // startups starts the server on its data directory again and again. The token for
 // GET /info is from the run before: that it is honoured shows that the server
 // is whole, keys and store.
 func (b *bench) startups(data string) error {
-	var greetings, healthz, requests []float64
+	var greetings, healthz, requests, cpu []float64
 	var access []byte
 	for i := range b.Starts + 1 {
 		b.progress("start %d of %d", i+1, b.Starts+1)
@@ -125,6 +126,10 @@ func (b *bench) startups(data string) error {
 		}
 		greeted := time.Since(began)
 		took, err := firstAnswers(p, access, began)
+		worked, cpuErr := processorTime(p.pid())
+		if err == nil {
+			err = cpuErr
+		}
 		if err == nil && i == 0 {
 			access, err = accessToken(p, g)
 		}
@@ -140,8 +145,9 @@ func (b *bench) startups(data string) error {
 		greetings = append(greetings, milliseconds(greeted))
 		healthz = append(healthz, milliseconds(took[0]))
 		requests = append(requests, milliseconds(took[1]))
+		cpu = append(cpu, milliseconds(worked))
 	}
-	b.report.Startup = startup{b.Starts, spreadOf(greetings), spreadOf(healthz), spreadOf(requests)}
+	b.report.Startup = startup{b.Starts, spreadOf(greetings), spreadOf(healthz), spreadOf(requests), spreadOf(cpu)}
 	return nil
 }
 

@@ -148,8 +148,8 @@ func (r *report) print(out io.Writer, b *bench) error {
 			s.Connections, s.Filled, s.Refreshes, s.Spread, s.PerSecond)
 		fmt.Fprintf(w, "files before: %s\nfiles after:  %s\n", s.Before, s.After)
 	}
-	fmt.Fprintf(w, "\nstart, median of %d: greeting after %.0f ms, /healthz after %.0f ms, GET /info after %.0f ms\n\n",
-		r.Startup.Runs, r.Startup.Greeting.Median, r.Startup.Healthz.Median, r.Startup.Request.Median)
+	fmt.Fprintf(w, "\nstart, median of %d: greeting after %.0f ms, /healthz after %.0f ms, GET /info after %.0f ms, with %.0f ms of processor time\n\n",
+		r.Startup.Runs, r.Startup.Greeting.Median, r.Startup.Healthz.Median, r.Startup.Request.Median, r.Startup.CPU.Median)
 	fmt.Fprintln(w, "goal\twant\tfound\t")
 	for _, g := range r.Goals {
 		verdict := "met"
