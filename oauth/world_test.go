@@ -177,7 +177,7 @@ func (w *world) end(e symbolon.End) {
 func (w *world) disable(id symbolon.AccountID) {
 	w.Helper()
 	a := w.account(id)
-	a.DisabledAt = w.clock.Now()
+	a.DisabledAt, a.NotBefore = w.clock.Now(), w.clock.Now()
 	w.ok(w.store.PutAccount(w.ctx, a))
 	w.ok(w.feed.Poll(w.ctx))
 }
