@@ -4,8 +4,10 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"html/template"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
@@ -20,10 +22,12 @@ var description []byte
 // exampleIssuer stands for the server's own address in the description.
 const exampleIssuer = "https://symbolon.example"
 
-// docs are the documents for developers, made once at start-up.
+// docs are the documents for developers.
 type docs struct {
-	json  []byte // the description, with this server's address
-	page  DocsPage
+	json []byte // the description, with this server's address
+	// page makes the page of it, when it is first asked for: reading the
+	// description takes longer than all the rest of the start.
+	page  func() (*DocsPage, error)
 	codes []ErrorCode
 }
 
@@ -35,14 +39,18 @@ func newDocs(issuer string) (*docs, error) {
 	}
 	d := &docs{codes: errorCodes()}
 	d.json = bytes.ReplaceAll(description, []byte(exampleIssuer), quoted[1:len(quoted)-1])
-	spec, err := readSpec(d.json)
-	if err != nil {
-		return nil, symbolon.Wrap(symbolon.Internal, op, err)
-	}
-	if d.page, err = spec.page(); err != nil {
-		return nil, symbolon.Wrap(symbolon.Internal, op, err)
-	}
-	d.page.Issuer = issuer
+	d.page = sync.OnceValues(func() (*DocsPage, error) {
+		spec, err := readSpec(d.json)
+		if err != nil {
+			return nil, symbolon.Wrap(symbolon.Internal, op, err)
+		}
+		page, err := spec.page()
+		if err != nil {
+			return nil, symbolon.Wrap(symbolon.Internal, op, err)
+		}
+		page.Issuer = issuer
+		return page, nil
+	})
 	return d, nil
 }
 
@@ -63,7 +71,11 @@ func (h *Handler) openAPI(w http.ResponseWriter, r *http.Request, ev *event) err
 
 // docsPage shows the description to people.
 func (h *Handler) docsPage(w http.ResponseWriter, r *http.Request, ev *event) error {
-	page := h.docs.page
+	made, err := h.docs.page()
+	if err != nil {
+		return err
+	}
+	page := *made
 	page.Developer = Developer{Here: "docs", Playground: h.play != nil}
 	if h.Sandbox {
 		page.ClientID, page.Secret = string(h.SandboxApp), h.SandboxSecret
@@ -131,13 +143,25 @@ func errorCodes() []ErrorCode {
 
 // docsSamples are the documents as they are drawn at start-up.
 func docsSamples() []Page {
-	d, err := newDocs("http://127.0.0.1:8080")
-	if err != nil {
-		return nil // New reports it
+	field := DocsField{Name: "scope", Type: "string", About: "What the app may do.", Example: "connect"}
+	required, sent := field, field
+	required.Required, required.Sent, sent.Sent = true, true, true
+	page := DocsPage{
+		Developer: Developer{Here: "docs"}, Issuer: "http://127.0.0.1:8080", Title: "Version 2 (OAuth2)", Intro: []template.HTML{"Six steps."},
+		Steps: []DocsStep{{
+			Number: 1, Title: "Redirect a user to your app", Method: "GET", Path: "/authorize", Also: []string{"POST"}, About: []template.HTML{"Send the browser here."},
+			Query: []DocsField{required, sent}, Bodies: []DocsBody{{Fields: []DocsField{required}}, {Title: "With a code", Fields: []DocsField{sent}}},
+			BodyAbout: "A form.", MediaTypes: []string{"application/json"}, Curl: "curl -sS",
+			Answers: []DocsAnswer{
+				{Status: "200", Text: "OK", About: "The code.", Fields: []DocsField{field, required}, Example: "{}"},
+				{Status: "303", Text: "See Other", About: "Sent on."},
+				{Status: "400", Text: "Bad Request", About: "Malformed.", Errors: []string{"invalid_request"}},
+				{Status: "500", Text: "Internal Server Error", About: "Failed.", Errors: []string{"server_error"}},
+			},
+		}},
 	}
-	plain, sandbox := d.page, d.page
-	plain.Developer = Developer{Here: "docs"}
-	sandbox.Developer = Developer{Here: "docs", Playground: true}
+	sandbox := page
+	sandbox.Developer.Playground = true
 	sandbox.ClientID, sandbox.Secret = "sym_app_sample", "sym_secret_SAMPLE"
-	return []Page{&plain, &sandbox, &ErrorsPage{Developer: Developer{Here: "errors"}, Codes: d.codes}}
+	return []Page{&page, &sandbox, &ErrorsPage{Developer: Developer{Here: "errors"}, Codes: errorCodes()}}
 }

@@ -78,9 +78,33 @@ type DocsAnswer struct {
 // Good reports whether it is what a client hopes for.
 func (a *DocsAnswer) Good() bool { return a.Status < "400" || a.Status == "default" }
 
+// general are the statuses about HTTP, which every step gives for the same
+// reasons; the page folds them away.
+var general = []string{"405", "413", "414", "415", "431", "500"}
+
+// Refusals are the answers without an example that are about the step itself.
+func (s *DocsStep) Refusals() []DocsAnswer {
+	return s.answers(func(a *DocsAnswer) bool { return a.Example == "" && !slices.Contains(general, a.Status) })
+}
+
+// General are the answers about HTTP.
+func (s *DocsStep) General() []DocsAnswer {
+	return s.answers(func(a *DocsAnswer) bool { return slices.Contains(general, a.Status) })
+}
+
+func (s *DocsStep) answers(want func(*DocsAnswer) bool) []DocsAnswer {
+	var some []DocsAnswer
+	for i := range s.Answers {
+		if want(&s.Answers[i]) {
+			some = append(some, s.Answers[i])
+		}
+	}
+	return some
+}
+
 // page makes the page of the description.
-func (s *spec) page() (DocsPage, error) {
-	p := DocsPage{Title: s.Info.Title, Intro: paragraphs(s.Info.Description)}
+func (s *spec) page() (*DocsPage, error) {
+	p := &DocsPage{Title: s.Info.Title, Intro: paragraphs(s.Info.Description)}
 	for _, path := range s.Paths {
 		steps, err := s.steps(path.Name, &path.Value)
 		if err != nil {

@@ -9,11 +9,12 @@ import (
 
 // spec is as much of an OpenAPI 3.1 document as the page at /docs shows.
 type spec struct {
-	raw  json.RawMessage
 	Info struct {
-		Title, Summary, Description string
+		Title, Description string
 	}
 	Paths members[pathItem]
+	// Components are what references lead to, by kind and name.
+	Components map[string]map[string]json.RawMessage
 }
 
 // members is a JSON object whose members keep their order.
@@ -110,7 +111,7 @@ func (r *reference[T]) UnmarshalJSON(text []byte) error {
 }
 
 func readSpec(text []byte) (*spec, error) {
-	s := &spec{raw: text}
+	s := new(spec)
 	return s, json.Unmarshal(text, s)
 }
 
@@ -120,19 +121,11 @@ func follow[T any](s *spec, r reference[T]) (T, error) {
 		return r.Value, nil
 	}
 	var value T
-	at := s.raw
-	path, ok := strings.CutPrefix(r.Ref, "#/")
-	if !ok {
-		return value, fmt.Errorf("%s leads out of the document", r.Ref)
+	path, ok := strings.CutPrefix(r.Ref, "#/components/")
+	kind, name, _ := strings.Cut(path, "/")
+	text := s.Components[kind][name]
+	if !ok || text == nil {
+		return value, fmt.Errorf("%s leads nowhere", r.Ref)
 	}
-	for name := range strings.SplitSeq(path, "/") {
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(at, &object); err != nil {
-			return value, fmt.Errorf("%s: %w", r.Ref, err)
-		}
-		if at = object[name]; at == nil {
-			return value, fmt.Errorf("%s leads nowhere", r.Ref)
-		}
-	}
-	return value, json.Unmarshal(at, &value)
+	return value, json.Unmarshal(text, &value)
 }
