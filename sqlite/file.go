@@ -181,6 +181,27 @@ func (f *file) inPlace() error {
 	return nil
 }
 
+// remains is what a file that was given up may have left in its place.
+type remains struct {
+	main, log   inode
+	overwritten bool
+}
+
+// clear sets the log of the file that was given up aside when another file is
+// in its place, such as a copy that was put back: SQLite would take the log for
+// that of the copy and mix the two. Everything in it is in the old file too.
+func (r remains) clear(path string) error {
+	main, err := inodeOf(path)
+	if err != nil || (main == r.main && !r.overwritten) {
+		return err
+	}
+	log, err := inodeOf(path + "-wal")
+	if err != nil || log != r.log {
+		return nil // there is no log, or it is not ours
+	}
+	return os.Rename(path+"-wal", path+"-wal.stale")
+}
+
 func inodeOf(path string) (inode, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {

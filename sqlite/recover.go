@@ -59,6 +59,7 @@ func (w *writer) ready() error {
 			return nil
 		}
 		w.drop()
+		w.left.overwritten = errors.Is(err, errGarbage)
 		w.away.gone(err)
 	}
 	if now.Before(w.away.until) {
@@ -78,6 +79,9 @@ func (w *writer) open() error {
 	ctx := context.Background()
 	f := w.db.file.Load()
 	if f == nil {
+		if err := w.left.clear(w.db.options.Path); err != nil {
+			return err
+		}
 		var err error
 		if f, err = openFile(w.db.options.Path, w.db.options.Wait); err != nil {
 			return err
@@ -127,6 +131,7 @@ func (w *writer) disconnect() {
 func (w *writer) drop() {
 	w.disconnect()
 	if f := w.db.file.Swap(nil); f != nil {
+		w.left = remains{main: f.main, log: f.log}
 		_ = f.close(false)
 	}
 }

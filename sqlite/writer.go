@@ -39,6 +39,7 @@ type writer struct {
 	stmts   map[string]*sql.Stmt // prepared on conn
 	commits uint64               // at least so many are durable: ours, and those before ours
 	looked  time.Time            // when the file was last found intact
+	left    remains              // of the file that was given up last
 	sweep   sweep
 	away    away
 }
