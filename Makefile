@@ -16,7 +16,7 @@ run: build
 	@exec $(PROGRAM) demo --listen $(LISTEN) --data .demo
 
 build:
-	$(GO) build -trimpath -o $(PROGRAM) ./cmd/symbolon
+	$(GO) build -trimpath -buildvcs=auto -o $(PROGRAM) ./cmd/symbolon
 
 test: setup check
 	CGO_ENABLED=1 $(GO) test -race -timeout 9m $(TESTFLAGS) ./...

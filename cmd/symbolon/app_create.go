@@ -11,9 +11,9 @@ type appCreateCmd struct {
 	place
 	Name         string   `required:"" help:"What the consent page calls the app."`
 	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several."`
-	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces (${default})."`
+	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces."`
 	Public       bool     `help:"The app cannot keep a secret: it gets none, and must use PKCE."`
-	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to a refresh token: always gives a successor, never the same again (${default})."`
+	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to a refresh token: always gives a successor, never the same again."`
 	RequirePKCE  bool     `name:"require-pkce" help:"Refuse authorization requests without PKCE. Platforms such as Zapier send none."`
 	Home         string   `placeholder:"URL" help:"Site of the app's owner, https."`
 	JSON         bool     `name:"json" help:"Print one JSON object."`

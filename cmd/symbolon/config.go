@@ -13,7 +13,7 @@ import (
 
 // place says on which data directory a command works.
 type place struct {
-	Data   string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key."`
+	Data   string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key (${default})."`
 	Config string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
 }
 
@@ -21,13 +21,12 @@ type place struct {
 // means its default.
 type settings struct {
 	place
-	logSettings
 
 	// BaseURL is where the server is reached from outside, in one spelling: it
 	// is the issuer, which clients compare byte for byte.
 	BaseURL string `setting:"base_url" group:"where" placeholder:"URL" help:"Where the server is reached from outside, without a final slash: https://auth.example.com."`
 	// Listen is the address and port of the socket.
-	Listen string `setting:"listen" group:"where" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on. Port 0 takes a free one."`
+	Listen string `setting:"listen" group:"where" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on (${default}). Port 0 takes a free one."`
 	// TLSCert and TLSKey are PEM files, taken up again when they change.
 	TLSCert string `setting:"tls_cert" group:"where" placeholder:"FILE" help:"Certificate chain, PEM. Read again when it changes."`
 	TLSKey  string `setting:"tls_key" group:"where" placeholder:"FILE" help:"Private key of the certificate, PEM."`
@@ -43,16 +42,17 @@ type settings struct {
 	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
 
 	lifetimes
+	logSettings
 }
 
 // lifetimes are how long what the server gives out is honoured.
 type lifetimes struct {
-	CodeLifetime       span `setting:"code_lifetime" group:"lifetimes" default:"60s" help:"How long a code may be redeemed, 10s to 10m (${default})."`
-	AccessLifetime     span `setting:"access_lifetime" group:"lifetimes" default:"10m" help:"How long an access token is honoured, 1m to 24h (${default})."`
-	RefreshLifetime    span `setting:"refresh_lifetime" group:"lifetimes" default:"180d" help:"How long a connection lives without being refreshed (${default})."`
-	ConnectionLifetime span `setting:"connection_lifetime" group:"lifetimes" default:"0" help:"How long a connection lives however often it is refreshed. 0 is without limit (${default})."`
-	PublicGrace        span `setting:"public_grace" group:"lifetimes" default:"30s" help:"How long a public app may repeat a refresh whose answer it lost, 1s to 10m (${default})."`
-	SessionLifetime    span `setting:"session_lifetime" group:"lifetimes" default:"7d" help:"How long a person stays signed in, 1m to 365d (${default})."`
+	CodeLifetime       span `setting:"code_lifetime" group:"lifetimes" default:"60s" help:"How long a code may be redeemed, 10s to 10m."`
+	AccessLifetime     span `setting:"access_lifetime" group:"lifetimes" default:"10m" help:"How long an access token is honoured, 1m to 24h."`
+	RefreshLifetime    span `setting:"refresh_lifetime" group:"lifetimes" default:"180d" help:"How long a connection lives without being refreshed."`
+	ConnectionLifetime span `setting:"connection_lifetime" group:"lifetimes" default:"0" help:"How long a connection lives however often it is refreshed. 0 is without limit."`
+	PublicGrace        span `setting:"public_grace" group:"lifetimes" default:"30s" help:"How long a public app may repeat a refresh whose answer it lost, 1s to 10m."`
+	SessionLifetime    span `setting:"session_lifetime" group:"lifetimes" default:"7d" help:"How long a person stays signed in, 1m to 365d."`
 }
 
 // logSettings are how a server logs, on standard error.

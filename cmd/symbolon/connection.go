@@ -55,7 +55,7 @@ type connectionListCmd struct {
 	Account string `help:"Only those of this account: its username or id."`
 	App     string `placeholder:"CLIENT_ID" help:"Only those of this app."`
 	Live    bool   `help:"Leave out what has ended or is expired."`
-	Limit   int    `default:"100" help:"At most so many (${default})."`
+	Limit   int    `default:"100" help:"At most so many."`
 	JSON    bool   `name:"json" help:"Print one JSON array."`
 }
 

@@ -64,7 +64,7 @@ func (c *connectionEndCmd) Run(sh *shell) error {
 // which the store does for the pair.
 func (d *desk) endOne(sh *shell, id string, end symbolon.End) (symbolon.End, error) {
 	cid, err := symbolon.ParseConnectionID(id)
-	if err != nil {
+	if err != nil || cid == (symbolon.ConnectionID{}) { // the store reads zero as any
 		return end, mend(fmt.Errorf("%q is not the id of a connection", printable(id)), "“symbolon connection list” shows the ids")
 	}
 	found, err := d.store.Connections(sh.ctx, symbolon.ConnectionQuery{ID: cid, Limit: 1})

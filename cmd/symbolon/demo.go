@@ -11,9 +11,9 @@ import (
 
 // demoCmd runs a server for trying out.
 type demoCmd struct {
-	Data   string `setting:"data" default:".demo" placeholder:"DIR" help:"Directory with the database, made when it is missing."`
+	Data   string `setting:"data" default:".demo" placeholder:"DIR" help:"Directory with the database, made when it is missing (${default})."`
 	Config string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
-	Listen string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer. Port 0 takes a free one."`
+	Listen string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer (${default}). Port 0 takes a free one."`
 	JSON   bool   `name:"json" help:"Print one line of JSON once it answers requests, and nothing else."`
 	logSettings
 }
@@ -78,10 +78,7 @@ func (c *demoCmd) Run(sh *shell) error {
 		}
 		return w.print(sh, c.Data)
 	}
-	if err := s.run(sh.ctx); err != nil {
-		return fmt.Errorf("demo: %w", err)
-	}
-	return nil
+	return s.run(sh.ctx)
 }
 
 // demoLifetimes are the defaults of serve.

@@ -152,19 +152,6 @@ func (c *doctorCmd) checkSettings(d *diagnosis, sandbox bool) {
 	}
 }
 
-// unjoin takes apart what errors.Join has joined, however deep.
-func unjoin(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, unjoin(e)...)
-	}
-	return all
-}
-
 // checkKeys looks whether the root key opens the sealing keys.
 func (c *doctorCmd) checkKeys(sh *shell, d *diagnosis, keys []symbolon.Key) {
 	source := findRoot(c.Data, c.RootKeyFile, sh.env)

@@ -113,7 +113,7 @@ func compareMark(m mark, merr error, db databaseMark, machine time.Time) []strin
 	case m.Epoch != db.Epoch:
 		warnings = append(warnings, "The database is not the one that was last used here. "+restored)
 	case db.Commits < m.Commits:
-		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s are missing. ", count(int(m.Commits-db.Commits), "commit", "commits"))+restored)
+		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s missing. ", count(int(m.Commits-db.Commits), "commit is", "commits are"))+restored)
 	}
 	return warnings
 }
@@ -156,8 +156,8 @@ func (c *usedClock) Now() time.Time {
 // highest returns the highest time that was given out.
 func (c *usedClock) highest() time.Time { return time.UnixMilli(c.used.Load()).UTC() }
 
-// keepMark writes the mark about once a second while it moves, and when the
-// context ends. A failure is told once, until writing succeeds again.
+// keepMark writes the mark at once, then about once a second while it moves,
+// and when the context ends. A failure is told once, until writing succeeds again.
 func keepMark(ctx context.Context, dir string, current func() (mark, error), failed func(error)) {
 	var last mark
 	ok := true
@@ -178,6 +178,7 @@ func keepMark(ctx context.Context, dir string, current func() (mark, error), fai
 		}
 		last, ok = m, true
 	}
+	save()
 	t := time.NewTicker(markEvery)
 	defer t.Stop()
 	for {

@@ -133,9 +133,11 @@ func (sh *shell) fail(err error) int {
 	if reported, ok := errors.AsType[*reported](err); ok {
 		return reported.status
 	}
-	fmt.Fprintf(sh.stderr, "symbolon: error: %s\n", oneLine(err.Error()))
-	if hint := hintFor(err); hint != "" {
-		fmt.Fprintf(sh.stderr, "symbolon: hint: %s\n", oneLine(hint))
+	for _, err := range unjoin(err) {
+		fmt.Fprintf(sh.stderr, "symbolon: error: %s\n", oneLine(err.Error()))
+		if hint := hintFor(err); hint != "" {
+			fmt.Fprintf(sh.stderr, "symbolon: hint: %s\n", oneLine(hint))
+		}
 	}
 	return exitFault
 }
@@ -158,6 +160,19 @@ func hintFor(err error) string {
 		return "someone changed it meanwhile, or it is there already. Look at it, then try again"
 	}
 	return ""
+}
+
+// unjoin takes apart what errors.Join has joined, however deep.
+func unjoin(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, unjoin(e)...)
+	}
+	return all
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 
 	"github.com/symbolon/symbolon/web"
@@ -34,8 +33,5 @@ func (c *serveCmd) Run(sh *shell) error {
 		log.Info("serving", "base_url", c.BaseURL, "listen", address.String(), "data", c.Data, "version", thisBuild().Version)
 		return nil
 	}}
-	if err := s.run(sh.ctx); err != nil {
-		return fmt.Errorf("serve: %w", err)
-	}
-	return nil
+	return s.run(sh.ctx)
 }
