@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 	if err := b.run(); err != nil {
 		t.Fatal(err)
 	}
-	if len(b.report.Scenarios) != 2 || b.report.Startup.Runs != 2 || len(b.report.Memory) != 2 || b.report.Failures != 0 {
+	if len(b.report.Scenarios) != 2 || b.report.Startup.Runs != 2 || len(b.report.Memory) != 3 || b.report.Failures != 0 {
 		t.Errorf("%+v", b.report)
 	}
 }
@@ -391,13 +391,18 @@ func TestProcFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
+	// Work until one of the clocks says 100 ms; the others must say about so.
+	var u used
+	for start := time.Now(); u.own < 100*time.Millisecond && time.Since(start) < 10*time.Second; {
+		after, err := usedSoFar(os.Getpid())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u = after.since(before)
 	}
-	after, err := usedSoFar(os.Getpid())
-	u := after.since(before)
 	for _, d := range []time.Duration{u.server, u.own, u.all} { // this process is all three
-		if err != nil || d < 20*time.Millisecond || d > 5*time.Second {
-			t.Errorf("100 ms of work counted as %+v, %v", u, err)
+		if d < 50*time.Millisecond || d > 10*time.Second {
+			t.Errorf("100 ms of work counted as %+v", u)
 		}
 	}
 }

@@ -133,6 +133,10 @@ func (b *bench) startups(data string) error {
 		if err == nil && i == 0 {
 			access, err = accessToken(p, g)
 		}
+		if err == nil && i == b.Starts {
+			time.Sleep(b.Rest / 5)
+			err = b.idle("after start", "used store", p)
+		}
 		if stopErr := p.stop(); err == nil && stopErr != nil {
 			err = fmt.Errorf("the server did not stop well: %w", stopErr)
 		}

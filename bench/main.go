@@ -163,7 +163,7 @@ func (b *bench) run() error {
 	}
 	defer func() { real.stop() }()
 	time.Sleep(b.Rest / 5)
-	if err := b.idle("after start", "small store", real); err != nil {
+	if err := b.idle("after start", "new store", real); err != nil {
 		return err
 	}
 	answers, err := sample(real, g)
