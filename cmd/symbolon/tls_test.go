@@ -1,0 +1,143 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// writePair writes a certificate of its own making with its key.
+func writePair(t *testing.T, cert, key, host string, notAfter time.Time) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: host},
+		DNSNames:     []string{host},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     notAfter,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := replaceFile(path, pem.EncodeToMemory(block)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestCertificateIsReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePair(t, cert, key, "a.example", time.Now().Add(time.Hour))
+	p, err := loadPair(cert, key, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := func() string {
+		t.Helper()
+		p.lookAt = time.Time{} // as if a second had passed
+		c, err := p.certificate(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Leaf.DNSNames[0]
+	}
+	if got := host(); got != "a.example" {
+		t.Errorf("the certificate is for %s", got)
+	}
+	// Only one of the two is replaced yet: they do not belong together.
+	newCert, newKey := filepath.Join(dir, "new.cert"), filepath.Join(dir, "new.key")
+	writePair(t, newCert, newKey, "b.example", time.Now().Add(time.Hour))
+	if err := os.Rename(newCert, cert); err != nil {
+		t.Fatal(err)
+	}
+	if got := host(); got != "a.example" {
+		t.Errorf("with half of the pair replaced, the certificate is for %s", got)
+	}
+	if err := os.Rename(newKey, key); err != nil {
+		t.Fatal(err)
+	}
+	if got := host(); got != "b.example" {
+		t.Errorf("with the pair replaced, the certificate is for %s", got)
+	}
+	if err := os.Remove(cert); err != nil {
+		t.Fatal(err)
+	}
+	if got := host(); got != "b.example" {
+		t.Errorf("with the file gone, the certificate is for %s", got)
+	}
+}
+
+// TestDoctorOnCertificates looks at certificates that are good, old, and not
+// for this server.
+func TestDoctorOnCertificates(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host string
+		left time.Duration
+		want string
+	}{
+		{"auth.example", 60 * 24 * time.Hour, fine},
+		{"auth.example", 3 * 24 * time.Hour, warning},
+		{"auth.example", -time.Minute, broken},
+		{"other.example", 60 * 24 * time.Hour, broken},
+	} {
+		dir := t.TempDir()
+		cmd := doctorCmd{settings: settings{BaseURL: "https://auth.example", TLSCert: filepath.Join(dir, "c"), TLSKey: filepath.Join(dir, "k")}}
+		writePair(t, cmd.TLSCert, cmd.TLSKey, c.host, time.Now().Add(c.left))
+		d := new(diagnosis)
+		cmd.checkTLS(d, time.Now())
+		worst := fine
+		for _, f := range d.Findings {
+			if f.Status == broken || f.Status == warning && worst == fine {
+				worst = f.Status
+			}
+		}
+		if worst != c.want {
+			t.Errorf("%s, %v left: %s, want %s: %+v", c.host, c.left, worst, c.want, d.Findings)
+		}
+	}
+}
+
+// TestOnlyProxiesAreServed asks who may connect where a proxy is trusted.
+func TestOnlyProxiesAreServed(t *testing.T) {
+	t.Parallel()
+	g := &guarded{allowed: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
+	for peer, want := range map[string]bool{
+		"10.1.2.3:1": true, "[::ffff:10.1.2.3]:1": true, "[fd00::1]:1": true,
+		"127.0.0.1:1": true, "[::1]:1": true,
+		"11.0.0.1:1": false, "192.0.2.1:1": false, "[2001:db8::1]:1": false, "[::ffff:192.0.2.1]:1": false,
+	} {
+		if got := g.allows(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(peer))); got != want {
+			t.Errorf("%s: served %v, want %v", peer, got, want)
+		}
+	}
+	if g.allows(&net.UnixAddr{Name: "x"}) {
+		t.Error("a peer without an address is served")
+	}
+}
