@@ -129,7 +129,7 @@ func leaks(root string) []string {
 			}
 		})
 		if isLog {
-			for _, bad := range [...]string{"DATA RACE", "panic: ", "goroutine 1 ["} {
+			for _, bad := range [...]string{"DATA RACE", "panic: ", "goroutine 1 [", "\x1b"} {
 				if at := bytes.Index(text, []byte(bad)); at >= 0 {
 					list = append(list, fmt.Sprintf("%s: %s", name, text[max(0, at-200):min(len(text), at+3000)]))
 				}

@@ -130,12 +130,17 @@ func environ(extra ...string) []string {
 	return append(env, extra...)
 }
 
-// start starts the program with a long-running command.
-func start(t testing.TB, dir string, args ...string) (*server, *bufio.Reader) {
+// start starts the program with a long-running command. Its standard error is
+// log, which is closed; or a file of its own when that is nil.
+func start(t testing.TB, dir string, log *os.File, args ...string) (*server, *bufio.Reader) {
 	t.Helper()
-	s := &server{dir: dir, log: newLog(), stdout: new(bytes.Buffer), gone: make(chan struct{})}
-	log, err := os.Create(s.log)
-	must(t, err)
+	s := &server{dir: dir, stdout: new(bytes.Buffer), gone: make(chan struct{})}
+	if log == nil {
+		s.log = newLog()
+		var err error
+		log, err = os.Create(s.log)
+		must(t, err)
+	}
 	defer log.Close()
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Env = environ()
@@ -166,7 +171,19 @@ func startDemo(t testing.TB, dir string, args ...string) *server {
 
 func launchDemo(t testing.TB, dir string, args ...string) *server {
 	t.Helper()
-	s, out := start(t, dir, append([]string{"demo", "--listen", "127.0.0.1:0", "--data", dir, "--json"}, args...)...)
+	return greeted(t, dir, nil, args)
+}
+
+// launchDemoLog starts a demo whose standard error is a given file.
+func launchDemoLog(t testing.TB, dir string, log *os.File) *server {
+	t.Helper()
+	return greeted(t, dir, log, nil)
+}
+
+// greeted starts a demo and waits for its greeting.
+func greeted(t testing.TB, dir string, log *os.File, args []string) *server {
+	t.Helper()
+	s, out := start(t, dir, log, append([]string{"demo", "--listen", "127.0.0.1:0", "--data", dir, "--json"}, args...)...)
 	line := make(chan string, 1)
 	go func() {
 		text, _ := out.ReadString('\n')
@@ -195,7 +212,7 @@ func launchDemo(t testing.TB, dir string, args ...string) *server {
 // waits until it answers. Args come after serve, listen and data.
 func startServe(t testing.TB, dir, listen string, client *http.Client, base string, args ...string) *server {
 	t.Helper()
-	s, out := start(t, dir, append([]string{"serve", "--listen", listen, "--data", dir, "--base-url", base}, args...)...)
+	s, out := start(t, dir, nil, append([]string{"serve", "--listen", listen, "--data", dir, "--base-url", base}, args...)...)
 	s.watch(out)
 	t.Cleanup(func() { s.stop() })
 	s.base = base
