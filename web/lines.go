@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // Lines is a writer of log lines that never makes its callers wait: lines are
@@ -45,13 +46,20 @@ func (l *Lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close writes what waits and ends the goroutine.
+// closePatience is how long Close waits for a log that no one reads.
+const closePatience = 2 * time.Second
+
+// Close writes what waits and ends the goroutine. When the reader of the log
+// stands still, it gives up after a moment, so that a server can always stop.
 func (l *Lines) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
 	l.wake.Signal()
-	<-l.done
+	select {
+	case <-l.done:
+	case <-time.After(closePatience):
+	}
 	return nil
 }
 

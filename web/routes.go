@@ -109,7 +109,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ev.address = h.address(r)
 	rt := h.routes[r.URL.Path]
 	if rt == nil {
-		if strings.HasPrefix(r.URL.Path, "/static/") && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if h.Pages.Static().Has(r.URL.Path) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			ev.route, ev.quiet = "/static/", true
 			h.Pages.Static().ServeHTTP(&countingWriter{ResponseWriter: w, ev: ev}, r)
 			return

@@ -66,6 +66,13 @@ func NewStatic() (*Static, error) {
 // "/static/style.0123456789abcdef.css" for "style.css", or "" if there is none.
 func (s *Static) URL(name string) string { return s.urls[name] }
 
+// Has reports whether there is a file under a path that URL returns.
+func (s *Static) Has(path string) bool {
+	name, ok := strings.CutPrefix(path, "/static/")
+	_, found := s.files[name]
+	return ok && found
+}
+
 // ServeHTTP serves the paths that URL returns, to GET and HEAD. It is meant for
 // "GET /static/".
 func (s *Static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
