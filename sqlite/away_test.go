@@ -2,11 +2,11 @@ package sqlite
 
 import (
 	"database/sql"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -140,10 +140,14 @@ func (w *seeded) copy(t *testing.T) []byte {
 
 func (w *seeded) putBack(t *testing.T) {
 	content, _ := saved.Load(w.path)
+	w.removeLog()
+	overwrite(t, w.path, content.([]byte))
+}
+
+func (w *seeded) removeLog() {
 	for _, suffix := range []string{"-wal", "-shm"} {
 		_ = os.Remove(w.path + suffix)
 	}
-	overwrite(t, w.path, content.([]byte))
 }
 
 // overwrite writes into the file that is there, or a new one.
@@ -291,7 +295,7 @@ func TestAnOlderCopyIsNotTakenWhileOpen(t *testing.T) {
 }
 
 func TestADamagedPageHurtsOnlyWhatIsOnIt(t *testing.T) {
-	const n = 400
+	const n, pageSize = 400, 4096
 	w := seed(t, n)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -300,42 +304,42 @@ func TestADamagedPageHurtsOnlyWhatIsOnIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const pageSize = 4096
+	some := 0 // pages that hurt some calls and not most
 	for page := 1; page < len(content)/pageSize; page++ {
 		hurt := append([]byte(nil), content...)
 		for i := range pageSize {
 			hurt[page*pageSize+i] = byte(i * 31)
 		}
+		w.removeLog() // of the page before, which may have stayed
 		overwrite(t, w.path, hurt)
-		t.Run(fmt.Sprint("page ", page+1), func(t *testing.T) { w.damaged(t) })
+		if good := w.damaged(t); good < n && good > n/2 {
+			some++
+		}
+	}
+	if some < 4 { // the connections fill more pages than that
+		t.Errorf("only %d pages of %d hurt what is on them alone", some, len(content)/pageSize)
 	}
 }
 
 // damaged opens the database and refreshes everything at once. Each call must
-// have a true answer or none.
-func (w *seeded) damaged(t *testing.T) {
+// have a true answer or none. It returns how many had one.
+func (w *seeded) damaged(t *testing.T) int {
 	db, err := Open(t.Context(), Options{Path: w.path})
 	if err != nil {
 		if kind := symbolon.KindOf(err); kind != symbolon.Busy && kind != symbolon.Denied {
 			t.Errorf("opening: %v", err)
 		}
-		return
+		return 0
 	}
 	defer db.Close()
-	var mu sync.Mutex
+	var good atomic.Int64
 	var all sync.WaitGroup
-	good := 0
 	for i := range w.ids {
 		all.Go(func() {
 			got, err := db.Refresh(t.Context(), w.token(i, 0))
-			mu.Lock()
-			defer mu.Unlock()
 			switch {
 			case err == nil && got.Result == symbolon.Rotated && got.Seq == 1:
-				good++
-			case err == nil && got.Result == symbolon.Repeated && got.Seq == 1:
-				good++
-			case err == nil && got.Result == symbolon.RefreshDenied:
+				good.Add(1)
 			case err == nil:
 				t.Errorf("garbage was believed: %+v", got)
 			case symbolon.KindOf(err) != symbolon.Busy:
@@ -344,5 +348,5 @@ func (w *seeded) damaged(t *testing.T) {
 		})
 	}
 	all.Wait()
-	t.Logf("%d of %d refreshed", good, len(w.ids))
+	return int(good.Load())
 }

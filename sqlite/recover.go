@@ -22,6 +22,7 @@ type away struct {
 	cause error         // of the last failure
 	pause time.Duration // how long the next failure to open rests
 	until time.Time     // before which nothing is tried
+	hurts time.Time     // when damage was last told
 }
 
 func (a *away) gone(cause error) {
@@ -29,6 +30,14 @@ func (a *away) gone(cause error) {
 	if a.since.IsZero() {
 		a.since = time.Now()
 		a.log.Error("the store is away", "cause", cause)
+	}
+}
+
+// hurt tells of damage that only some changes meet, at most once a minute.
+func (a *away) hurt(op string, cause error) {
+	if now := time.Now(); now.Sub(a.hurts) > time.Minute {
+		a.hurts = now
+		a.log.Error("the store is damaged", "op", op, "cause", cause)
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *sweep) some(tx *transaction) error {
 				return err
 			}
 			s.damaged = true
-			tx.w.db.options.Log.Error("the store is damaged", "op", "sqlite: sweep", "cause", err)
+			tx.w.away.hurt("sqlite: sweep", err)
 			return nil
 		}
 	}

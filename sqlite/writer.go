@@ -71,30 +71,39 @@ type unknownError struct{ error }
 
 func (e *unknownError) Unwrap() error { return e.error }
 
-// maxUnfit is how many changes of a batch may meet damage before the whole
-// file is taken for damaged.
-const maxUnfit = 4
-
+// transact runs the batch. When a change meets damage, nothing is kept; each is
+// tried alone to find all that do, and the batch is run without them.
 func (w *writer) transact(batch []*request) error {
 	if err := w.ready(); err != nil {
 		return err
 	}
-	for range maxUnfit {
-		met, err := w.attempt(batch)
-		if met == nil {
+	met, err := w.attempt(batch, true)
+	if met == nil {
+		return err
+	}
+	w.away.hurt(met.op, err)
+	for i := range batch {
+		// Alone, since SQLite lets a transaction that has met damage see
+		// nothing else.
+		met, err := w.attempt(batch[i:i+1], false)
+		switch {
+		case met != nil:
+			met.unfit, met.err = true, symbolon.Wrap(symbolon.Busy, met.op, err)
+		case err != nil:
 			return err
 		}
-		// Nothing was committed: run the others without it.
-		w.db.options.Log.Error("the store is damaged", "op", met.op, "cause", err)
-		met.unfit, met.err = true, symbolon.Wrap(symbolon.Busy, met.op, err)
 	}
-	w.drop()
-	return errDamaged
+	met, err = w.attempt(batch, true)
+	if met != nil {
+		w.drop()
+	}
+	return err
 }
 
-// attempt runs the batch once. It returns the request that met damage, if one
-// did; otherwise an error means that the whole batch failed.
-func (w *writer) attempt(batch []*request) (*request, error) {
+// attempt runs the batch once, and commits it if keep is set. It returns the
+// request that met damage, if one did, with the error; otherwise an error means
+// that the whole batch failed.
+func (w *writer) attempt(batch []*request, keep bool) (*request, error) {
 	ctx := context.Background()
 	if _, err := w.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
 		return nil, w.failed(err)
@@ -120,7 +129,7 @@ func (w *writer) attempt(batch []*request) (*request, error) {
 			return nil, w.failed(err)
 		}
 	}
-	if !tx.wrote {
+	if !tx.wrote || !keep {
 		w.rollback()
 		return nil, nil
 	}
