@@ -166,7 +166,10 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	// 4. Spend: nothing, but the consent that was just given.
 	if who.Allowed {
 		consent := symbolon.Consent{Account: session.Account.ID, Client: app.ID, Scope: code.Scope, GrantedAt: now}
-		if err := e.store.Allow(context.WithoutCancel(ctx), consent); err != nil {
+		switch err := e.store.Allow(context.WithoutCancel(ctx), consent); {
+		case symbolon.KindOf(err) == symbolon.Denied && err != nil:
+			return nil, proven(refuse(AccessDenied, "The account was disabled or deleted while the person was asked."))
+		case err != nil:
 			return nil, proven(storeError(err))
 		}
 	}
@@ -178,6 +181,13 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	code.Name = session.Account.Name
 	code.AuthAt = session.Session.AuthAt
 	code.IssuedAt, code.ExpiresAt = now, now.Add(e.cfg.CodeLifetime)
+	if e.feed.Over(&code.Grant) {
+		// All up to and including this very millisecond was ended: what were
+		// made now would be dead.
+		r := refuse(Unavailable, "All that the account allowed was ended in this moment; send the same request again shortly.")
+		r.RetryAfter = time.Second
+		return nil, proven(r)
+	}
 	text, err := e.sealed(seal.Code, &code, now)
 	if err != nil {
 		return nil, proven(err)

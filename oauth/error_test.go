@@ -11,11 +11,12 @@ import (
 	"testing"
 
 	"github.com/symbolon/symbolon"
+	"pgregory.net/rapid"
 )
 
 // checkDescription holds one description to RFC 6749 §5.2 and to the house: the
 // allowed characters, one sentence, something to act on.
-func checkDescription(t testing.TB, s string) {
+func checkDescription(t rapid.TB, s string) {
 	t.Helper()
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {

@@ -66,6 +66,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
 		return nil, refuse(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").from(app.ID).detail("refresh token replayed, connection " + token.Connection.String())
 	case outcome.Result == symbolon.RefreshEnded:
+		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
 		return nil, no(InvalidGrant, "The connection was ended; the account must be connected anew.")
 	case outcome.Result == symbolon.RefreshDenied:
 		return nil, no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")

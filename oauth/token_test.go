@@ -90,7 +90,7 @@ func TestToken(t *testing.T) {
 		code := w.code(&w.C1)
 		for cause, changes := range map[string][]string{
 			"unknown":          {"code=nonsense"},
-			"changed":          {"code=" + code[:20] + "-" + code[21:40] + "_" + code[41:]},
+			"changed":          {"code=" + code[:20] + "." + code[21:]},
 			"cut":              {"code=" + code[:40]},
 			"of another kind":  {"code=" + w.connected(&w.C1).AccessToken},
 			"wrong verifier":   {"code_verifier=" + strings.Repeat("x", 43)},

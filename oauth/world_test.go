@@ -15,6 +15,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
+	"pgregory.net/rapid"
 )
 
 // clock is a symbolon.Clock that moves when it is told to.
@@ -39,7 +40,7 @@ func (c *clock) pass(d time.Duration) {
 // secret, the public native app P1, and the accounts U1 and U2, of which U1 has
 // allowed all three.
 type world struct {
-	testing.TB
+	rapid.TB
 	ctx   context.Context
 	clock *clock
 	store *storetest.Faulty
@@ -63,7 +64,7 @@ const (
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
 
-func newWorld(t testing.TB, configure ...func(*Config)) *world {
+func newWorld(t rapid.TB, configure ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
 		TB:      t,
@@ -164,13 +165,15 @@ func (w *world) account(id symbolon.AccountID) symbolon.Account {
 	return accounts[0]
 }
 
-// end ends something at this moment, and lets the node hear of it.
-func (w *world) end(e symbolon.End) {
+// end ends something at this moment, lets the node hear of it, and returns how
+// many rows it ended.
+func (w *world) end(e symbolon.End) int {
 	w.Helper()
 	e.Now = w.clock.Now()
-	_, err := w.store.End(w.ctx, e)
+	n, err := w.store.End(w.ctx, e)
 	w.ok(err)
 	w.ok(w.feed.Poll(w.ctx))
+	return n
 }
 
 // disable disables an account as the command line does.
