@@ -21,6 +21,8 @@ import (
 
 // TestMain lets scripts run this very program under its name.
 func TestMain(m *testing.M) {
+	// The race detector otherwise lets each process sleep a second at its end.
+	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	testscript.Main(m, map[string]func(){"symbolon": main})
 }
 
@@ -46,6 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Values[serversKey{}] = make(map[string]*process)
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -99,7 +102,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("start: %v", p.cmd.Err)
 	}
 	p.cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"PATH", "HOME", "TMPDIR", "SYMBOLON_ROOT_KEY", "CREDENTIALS_DIRECTORY"} {
+	for _, v := range []string{"PATH", "HOME", "TMPDIR", "GORACE", "SYMBOLON_ROOT_KEY", "CREDENTIALS_DIRECTORY"} {
 		if value := ts.Getenv(v); value != "" {
 			p.cmd.Env = append(p.cmd.Env, v+"="+value)
 		}
