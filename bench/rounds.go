@@ -38,10 +38,10 @@ type figures struct {
 	// ServerCPU and LoadCPU are microseconds of processor time per unit of work.
 	ServerCPU float64 `json:"server_cpu_us"`
 	LoadCPU   float64 `json:"load_cpu_us"`
-	// ByCPU is the ratio to the first target that the processor time would
-	// allow, load included. Work of others on the machine moves it less than
-	// the ratio of the rounds.
-	ByCPU float64 `json:"to_first_by_cpu"`
+	// The same ratios as the processor time alone would allow them, load
+	// included. Work of others on the machine moves them less.
+	ToFirstByCPU  float64 `json:"to_first_by_cpu"`
+	ToSecondByCPU float64 `json:"to_second_by_cpu"`
 	// LoadBusy is the share of one core that the load used. It has one thread:
 	// near 1, the figures say more about the load than about the server.
 	LoadBusy float64 `json:"load_busy"`
@@ -113,13 +113,18 @@ func (b *bench) rounds(name string, targets []target, talks func(target) []talk)
 		result[i] = summarize(t.name, all[i])
 		if i > 0 {
 			result[i].ToFirst = spreadOf(ratios(result[i].Rounds, result[0].Rounds))
-			result[i].ByCPU = ratios([]float64{result[0].ServerCPU + result[0].LoadCPU}, []float64{result[i].ServerCPU + result[i].LoadCPU})[0]
+			result[i].ToFirstByCPU = byCPU(result[i], result[0])
 		}
 		if i > 1 {
 			result[i].ToSecond = spreadOf(ratios(result[i].Rounds, result[1].Rounds))
+			result[i].ToSecondByCPU = byCPU(result[i], result[1])
 		}
 	}
 	return result, nil
+}
+
+func byCPU(f, base figures) float64 {
+	return ratios([]float64{base.ServerCPU + base.LoadCPU}, []float64{f.ServerCPU + f.LoadCPU})[0]
 }
 
 func summarize(name string, outcomes []*outcome) figures {
