@@ -1,0 +1,315 @@
+package oauth
+
+import (
+	"go/ast"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// row says where one requirement or attack of the ledger is tested.
+type row struct {
+	id string
+	// where is the test of this package that names the id; "elsewhere" for one
+	// of another package, which names it as well; or "later" for what is not
+	// offered yet.
+	where string
+	// note is, for "elsewhere", the name that the test has instead ("as B24");
+	// for "later", the issue and why.
+	note string
+}
+
+// ledger holds the groups of the requirement ledger that the six steps answer
+// for, whole: every id of a group stands here, whether it is done or not.
+var ledger = map[string][]row{
+	"A1": { // authorization endpoint and redirect URIs
+		{"RFC6749-3.1-a", "elsewhere", "as step 1"},
+		{"OIDCC-3.1.2.1-a", "later", "issue 3: the page has no POST /authorize; /oauth2/authorize will"},
+		{"RFC6749-3.1-b", "TestAuthorizeAnswers", ""},
+		{"RFC6749-3.1-c", "TestAuthorizeUnproven", ""},
+		{"RFC6749-3.1-d", "TestAuthorizeRefusals", ""},
+		{"RFC6749-3.1-e", "later", "issue 3: there is no metadata yet whose URLs could be read"},
+		{"RFC6749-3.1.1-a", "TestAuthorizeRefusals", ""},
+		{"RFC6749-3.1.1-b", "TestAuthorizeRefusals", ""},
+		{"RFC9700-2.1.2-a", "TestAuthorizeRefusals", ""},
+		{"RFC6749-3.1.2-a", "TestCheckRedirectURI", ""},
+		{"RFC6749-3.1.2-b", "TestAuthorizeAnswers", ""},
+		{"RFC9700-2.1-a", "TestMatchRedirectURI", ""},
+		{"RFC6749-3.1.2.3-a", "TestAuthorizeUnproven", ""},
+		{"OIDCC-3.1.2.1-b", "TestAuthorizeUnproven", ""},
+		{"RFC6749-3.1.2.2-a", "TestAuthorizeUnproven", ""},
+		{"RFC6749-3.1.2.4-a", "TestAuthorizeUnproven", ""},
+		{"RFC6749-4.1.2.1-a", "TestAuthorizeUnproven", ""},
+		{"RFC6749-4.1.2.1-b", "TestAuthorizeRefusals", ""},
+		{"RFC6749-4.1.2.1-c", "TestAuthorizeRefusals", ""},
+		{"RFC6749-4.1.2.1-d", "TestAuthorizeRefusals", ""},
+		{"RFC6749-4.1.2.1-e", "TestAuthorizeAnswers", ""},
+		{"RFC6749-4.1.2-a", "TestAuthorizeAnswers", ""},
+		{"RFC6749-4.1.2-b", "TestAuthorizeAnswers", ""},
+		{"RFC6749-3.3-a", "TestAuthorizeAnswers", ""},
+		{"RFC6749-3.3-b", "TestAuthorizeRefusals", ""},
+		{"RFC6749-3.3-c", "TestAuthorizeAnswers", ""},
+		{"RFC6749-3.3-d", "TestAuthorizeRefusals", ""},
+		{"ASVS-10.4.11", "TestAuthorizeRefusals", ""},
+		{"RFC9207-2-a", "TestAuthorizeAnswers", ""},
+		{"RFC9207-2-b", "TestAuthorizeAnswers", ""},
+		{"RFC6749-10.12-a", "elsewhere", "as B24"},
+		{"RFC9700-4.16-a", "elsewhere", "as B27"},
+		{"RFC9700-4.12-a", "elsewhere", ""},
+		{"RFC9700-4.11.2-a", "later", "issue 3: no app registers itself yet, so none is untrusted"},
+		{"RFC9700-2.6-a", "elsewhere", ""},
+		{"RFC9700-2.6-b", "TestCheckRedirectURI", ""},
+		{"RFC9700-4.2.4-a", "elsewhere", ""},
+		{"OAUTH21-7.9-a", "later", "issue 6: the consent page names all, but a person cannot yet list and end connections"},
+		{"RFC6749-10.2-a", "TestPublicAppsAreAskedForEveryTime", ""},
+		{"OAUTH-FP-2", "later", "issue 5: there is no response_mode"},
+	},
+	"A2": { // code and token endpoint
+		{"RFC6749-4.1.2-c", "TestToken", ""},
+		{"RFC6749-4.1.2-d", "TestCodeReplay", ""},
+		{"OAUTH21-4.1.3-a", "TestCodeUnderConcurrency", ""},
+		{"RFC6749-4.1.2-e", "TestCodeReplay", ""},
+		{"OAUTH21-7.5.2-a", "TestCodeReplay", ""},
+		{"OAUTH21-4.1.3-b", "TestCodeReplay", ""},
+		{"RFC6749-4.1.3-a", "TestToken", ""},
+		{"RFC6749-4.1.3-b", "TestToken", ""},
+		{"OAUTH21-10.2-a", "TestToken", ""},
+		{"RFC6749-4.1.3-c", "TestClientAuthentication", ""},
+		{"RFC6749-4.1.3-d", "TestClientAuthentication", ""},
+		{"RFC6749-4.1.3-e", "TestClientAuthentication", ""},
+		{"RFC6749-3.2-a", "elsewhere", "as B71"},
+		{"RFC6749-3.2-b", "elsewhere", "as B70"},
+		{"RFC6749-2.3.1-c", "TestClientAuthentication", ""},
+		{"RFC6749-3.2-c", "TestToken", ""},
+		{"RFC6749-5.1-a", "TestToken", ""},
+		{"RFC6749-5.1-b", "elsewhere", "as no-store"},
+		{"RFC6749-5.1-c", "TestToken", ""},
+		{"RFC6749-5.2-a", "TestClientAuthentication", ""},
+		{"RFC6749-5.2-b", "TestToken", ""},
+		{"RFC6749-5.2-c", "TestToken", ""},
+		{"RFC6749-5.2-d", "TestClientAuthentication", ""},
+		{"RFC6749-5.2-e", "TestToken", ""},
+		{"RFC6749-5.2-f", "TestTokenAndAStoreThatFails", ""},
+		{"RFC6749-4.4-a", "later", "issue 3: there is no client_credentials grant"},
+		{"RFC6749-4.4.3-a", "later", "issue 3: there is no client_credentials grant"},
+		{"RFC9700-2.4-a", "TestToken", ""},
+		{"RFC6749-10.10-a", "TestAuthorizeAnswers", ""},
+		{"RFC6749-10.3-a", "TestStoreHoldsNoCredential", ""},
+		{"RFC6749-A.12", "elsewhere", ""},
+		{"SYM-GRANT-1", "TestCodeAfterEvents", ""},
+		{"SYM-GRANT-2", "TestTokenAndAStoreThatFails", ""},
+	},
+	"A3": { // PKCE
+		{"RFC7636-4.6-a", "TestPKCE", ""},
+		{"RFC7636-4.6-b", "TestPKCE", ""},
+		{"RFC9700-4.8.2-a", "TestPKCE", ""},
+		{"OAUTH21-4.1.2.1-a", "TestPKCE", ""},
+		{"RFC7636-4.2-a", "TestPKCE", ""},
+		{"RFC7636-4.3-a", "TestPKCE", ""},
+		{"RFC7636-4.4.1-a", "TestPKCE", ""},
+		{"FAPI2-PKCE-a", "TestPKCE", ""},
+		{"RFC7636-4.1-a", "TestPKCE", ""},
+		{"RFC7636-4.2-b", "TestPKCE", ""},
+		{"RFC7636-4.4-a", "TestAuthorizeAnswers", ""},
+		{"RFC9700-2.1.1-a", "later", "issue 3: there is no metadata yet"},
+		{"RFC7636-4.6-c", "TestPKCE", ""},
+	},
+	"A4": { // client authentication
+		{"RFC6749-2.3.1-a", "TestClientAuthentication", ""},
+		{"RFC6749-2.3.1-b", "TestClientAuthentication", ""},
+		{"RFC6749-2.3.1-d", "TestClientAuthentication", ""},
+		{"RFC6749-2.3.1-e", "TestGuessing", ""},
+		{"RFC6749-2.3-a", "TestClientAuthentication", ""},
+		{"RFC7591-2-auth", "TestClientAuthentication", ""},
+		{"OAUTH21-8.1-a", "TestPublicAppsAreAskedForEveryTime", ""},
+		{"RFC6749-2.3.1-f", "TestClientAuthentication", ""},
+		{"SYM-AUTH-1", "TestWrongSecretIsCheap", ""},
+		{"RFC7523-2.2-a", "later", "issue 3: private_key_jwt"},
+		{"RFC7523-3-a", "later", "issue 3: private_key_jwt"},
+		{"RFC7523-3-b", "later", "issue 3: private_key_jwt"},
+		{"RFC9126-2-aud", "later", "issue 3: private_key_jwt"},
+		{"FAPI2-AUD-a", "later", "issue 3: private_key_jwt"},
+		{"RFC7523-3-c", "later", "issue 3: private_key_jwt"},
+		{"RFC7523-3-d", "later", "issue 3: private_key_jwt"},
+		{"OIDCC-9-a", "later", "issue 3: private_key_jwt"},
+		{"RFC7523-3-e", "later", "issue 3: private_key_jwt"},
+		{"OIDCC-10.1-a", "later", "issue 3: private_key_jwt"},
+		{"RFC7517-4.5", "later", "issue 3: private_key_jwt"},
+		{"RFC7523BIS-typ", "later", "issue 3: private_key_jwt"},
+		{"RFC8705-2", "later", "issue 3: tls_client_auth"},
+	},
+	"A5": { // refresh tokens
+		{"RFC6749-6-a", "TestRefresh", ""},
+		{"RFC6749-6-b", "TestRefresh", ""},
+		{"RFC6749-6-c", "TestRefresh", ""},
+		{"RFC6749-6-d", "TestRefresh", ""},
+		{"RFC9700-4.14.2-a", "TestRotation", ""},
+		{"RFC9700-4.14.2-b", "TestRotation", ""},
+		{"SYM-RT-1", "TestRefreshUnderConcurrency", ""},
+		{"SYM-RT-2", "TestRotation", ""},
+		{"SYM-RT-3", "TestRotation", ""},
+		{"SYM-RT-4", "TestRotation", ""},
+		{"SYM-RT-5", "TestRefreshAndAStoreThatFails", ""},
+		{"SYM-RT-6", "TestRefreshUnderConcurrency", ""},
+		{"RFC6749-6-e", "TestRefreshExpiry", ""},
+		{"RFC9700-4.14.2-c", "TestRefreshExpiry", ""},
+		{"RFC9700-4.14.2-d", "TestRefreshAfterTheEnd", ""},
+		{"OAUTH21-4.3.1-a", "TestRefreshAfterTheEnd", ""},
+		{"OIDCC-12.2-a", "later", "issue 5: there are no ID tokens"},
+		{"OIDCC-11-a", "later", "issue 5: there is no offline_access"},
+		{"RFC6749-10.4-a", "TestRefresh", ""},
+		{"RFC9449-5-rt", "later", "issue 3: DPoP"},
+	},
+	"A9": { // bearer tokens
+		{"RFC6750-2.1-a", "elsewhere", ""},
+		{"RFC6750-2.3-a", "elsewhere", ""},
+		{"RFC6750-2-a", "elsewhere", ""},
+		{"RFC6750-3-a", "TestInfo", ""},
+		{"RFC6750-3.1-a", "TestInfo", ""},
+		{"RFC6750-3-b", "elsewhere", ""},
+		{"RFC9068-2.1-a", "later", "issue 3: access tokens are sealed, none is a JWT"},
+		{"RFC9068-2.2-a", "later", "issue 3: access tokens are sealed, none is a JWT"},
+		{"RFC9068-2.2-b", "later", "issue 3: there is no client_credentials grant"},
+		{"RFC9068-2.2.3-a", "later", "issue 3: access tokens are sealed, none is a JWT"},
+		{"RFC9068-3-a", "later", "issue 3: resource is kept in the grant; nothing checks an audience yet"},
+		{"RFC9068-5-a", "later", "issue 3: access tokens are sealed, none is a JWT; sealed kinds are held apart by B97"},
+		{"RFC9068-6-a", "later", "issue 3: access tokens are sealed, and no one but this server reads them"},
+		{"RFC8707-2-a", "TestAuthorizeRefusals", ""},
+		{"RFC8707-2-b", "later", "issue 3: resources are not registered yet"},
+		{"RFC8707-2-c", "later", "issue 3: step 3 does not narrow the resources yet"},
+		{"RFC8707-2-d", "later", "issue 3: resources are not registered yet"},
+		{"MCP-RES-a", "later", "issue 3: resources are not registered yet"},
+		{"RFC9700-2.3-a", "TestInfo", ""},
+	},
+	"A20": { // browser clients, HTTP hygiene
+		{"BBA-CORS-a", "elsewhere", ""},
+		{"BBA-CORS-b", "TestOrigins", ""},
+		{"SYM-HTTP-1", "elsewhere", ""},
+		{"SYM-HTTP-2", "elsewhere", ""},
+		{"SYM-HTTP-3", "elsewhere", ""},
+		{"SYM-HTTP-4", "elsewhere", ""},
+		{"SYM-HTTP-5", "elsewhere", ""},
+		{"SYM-HTTP-6", "elsewhere", ""},
+		{"SYM-LOG-1", "elsewhere", ""},
+		{"SYM-AUD-1", "later", "issue 6: the log that explains; today a log that blocks never holds a request"},
+	},
+	"B": { // attacks 1 to 60
+		{"B1", "TestCodeReplay", ""}, {"B2", "TestCodeUnderConcurrency", ""}, {"B3", "TestCodeUnderConcurrency", ""}, {"B4", "TestCodeReplay", ""},
+		{"B5", "TestCodeReplay", ""}, {"B6", "TestCodeReplay", ""}, {"B7", "TestCodeAfterEvents", ""},
+		{"B8", "elsewhere", "as RFC9207-2"},
+		{"B9", "TestMatchRedirectURI", ""}, {"B10", "TestMatchRedirectURI", ""}, {"B11", "TestLoopbackRedirectURI", ""}, {"B12", "TestMatchRedirectURI", ""},
+		{"B13", "TestMatchRedirectURI", ""}, {"B14", "TestMatchRedirectURI", ""}, {"B15", "TestLoopbackRedirectURI", ""}, {"B16", "TestLoopbackRedirectURI", ""},
+		{"B17", "TestMatchRedirectURI", ""}, {"B18", "TestCheckRedirectURI", ""}, {"B19", "TestAuthorizeUnproven", ""},
+		{"B20", "elsewhere", ""},
+		{"B21", "TestPKCE", ""}, {"B22", "TestAuthorizeRefusals", ""}, {"B23", "TestCodeReplay", ""},
+		{"B24", "elsewhere", ""}, {"B25", "elsewhere", ""}, {"B26", "elsewhere", ""}, {"B27", "elsewhere", ""}, {"B28", "elsewhere", ""},
+		{"B29", "later", "issue 3: no app registers itself yet, so none is untrusted"},
+		{"B30", "TestBrowserFlow", ""}, {"B31", "TestBrowserFlow", ""},
+		{"B32", "elsewhere", ""},
+		{"B33", "TestBrowserFlow", ""},
+		{"B34", "elsewhere", ""}, {"B35", "elsewhere", ""},
+		{"B36", "later", "issue 5: there is no acr and no step-up"},
+		{"B37", "later", "issue 5: auth_time is shown to no one yet"},
+		{"B38", "TestRotation", ""}, {"B39", "TestRefreshUnderConcurrency", ""}, {"B40", "TestRotation", ""}, {"B41", "TestRotation", ""},
+		{"B42", "TestRefreshUnderConcurrency", ""}, {"B43", "TestRotation", ""}, {"B44", "TestRotation", ""}, {"B45", "TestRefresh", ""},
+		{"B46", "later", "issue 3: there is no revocation endpoint; step 6 needs the token itself"},
+		{"B47", "later", "issue 3: there is no introspection"},
+		{"B48", "later", "issue 3: there is no introspection"},
+		{"B49", "elsewhere", ""},
+		{"B50", "TestClientAuthentication", ""},
+		{"B51", "elsewhere", ""}, {"B52", "elsewhere", ""}, {"B53", "elsewhere", ""},
+		{"B54", "TestWrongSecretIsCheap", ""},
+		{"B55", "later", "issue 3: no JWT is read anywhere"}, {"B56", "later", "issue 3: no JWT is read anywhere"}, {"B57", "later", "issue 3: no JWT is read anywhere"},
+		{"B58", "later", "issue 3: no JWT is read anywhere"}, {"B59", "later", "issue 3: no JWT is read anywhere"}, {"B60", "later", "issue 3: no JWT is read anywhere"},
+	},
+}
+
+// sizes are how many rows each group of the ledger has: one that is forgotten
+// shows.
+var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A9": 19, "A20": 10, "B": 60}
+
+func TestLedger(t *testing.T) {
+	named := make(map[string]map[string]bool) // test → the names and comments in it
+	for _, file := range source(t, token.NewFileSet(), true) {
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Test") {
+				continue
+			}
+			words := make(map[string]bool)
+			for _, id := range identifier.FindAllString(f.Doc.Text(), -1) {
+				words[id] = true
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+					if s, err := strconv.Unquote(lit.Value); err == nil {
+						words[strings.SplitN(s, " ", 2)[0]] = true
+					}
+				}
+				return true
+			})
+			named[f.Name.Name] = words
+		}
+	}
+	elsewhere := readElsewhere(t)
+	for group, want := range sizes {
+		rows := ledger[group]
+		if len(rows) != want {
+			t.Errorf("group %s has %d rows here and %d in the ledger", group, len(rows), want)
+		}
+		seen := make(map[string]bool)
+		for i, r := range rows {
+			if seen[r.id] {
+				t.Errorf("%s stands twice in group %s", r.id, group)
+			}
+			seen[r.id] = true
+			if group == "B" && r.id != "B"+strconv.Itoa(i+1) {
+				t.Errorf("attack %d is called %s", i+1, r.id)
+			}
+			switch {
+			case r.where == "later":
+				if !regexp.MustCompile(`^issue \d: `).MatchString(r.note) {
+					t.Errorf("%s is for later, and its note names no issue: %q", r.id, r.note)
+				}
+			case r.where == "elsewhere":
+				name, _ := strings.CutPrefix(r.note, "as ")
+				if name == "" {
+					name = r.id
+				}
+				if !regexp.MustCompile(regexp.QuoteMeta(name) + `\.?($|[^0-9A-Za-z.-])`).MatchString(elsewhere) {
+					t.Errorf("%s is tested in another package, but no test there names %s", r.id, name)
+				}
+			case named[r.where] == nil:
+				t.Errorf("%s is tested by %s, which is not there", r.id, r.where)
+			case !named[r.where][r.id]:
+				t.Errorf("%s does not name %s, which it is said to test", r.where, r.id)
+			}
+		}
+	}
+}
+
+var identifier = regexp.MustCompile(`[A-Z][A-Za-z0-9]*(-[A-Za-z0-9.]*[A-Za-z0-9])+|B[0-9]+`)
+
+// readElsewhere returns the tests of the other packages.
+func readElsewhere(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, pattern := range []string{"../*_test.go", "../[a-np-z]*/*_test.go", "../cmd/symbolon/*_test.go", "../cmd/symbolon/testdata/*.txt*"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(text)
+		}
+	}
+	return all.String()
+}
