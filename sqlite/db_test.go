@@ -54,7 +54,11 @@ func seed(t testing.TB, connections int) *seeded {
 
 func seedWith(t testing.TB, connections int, options Options) *seeded {
 	t.Helper()
-	path := databasePath(t)
+	return seedAt(t, databasePath(t), connections, options)
+}
+
+func seedAt(t testing.TB, path string, connections int, options Options) *seeded {
+	t.Helper()
 	w := &seeded{
 		DB: open(t, path, options), path: path, account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
 		now: time.Now().Truncate(time.Millisecond),
