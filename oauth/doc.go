@@ -1,0 +1,50 @@
+// Package oauth is the engine: the six steps of the API, and every rule that
+// they keep. It knows nouns and outcomes; it reaches neither HTTP nor SQL.
+//
+// # The six steps
+//
+//	1  Redirect a user to your app        authorize.go   Engine.Authorize   (who and consent: person.go)
+//	2  Handle the callback request        callback.go    Callback.URL       (the app's side; we only write the URL)
+//	3  Retrieve an access and a refresh   token.go       Engine.Token
+//	4  Make an API request                info.go        Engine.Info
+//	5  Refresh the access token           refresh.go     Engine.Refresh
+//	6  Access invalidation                invalidate.go  Engine.Invalidate
+//
+// A step is one method, read from top to bottom: who asks, what is presented,
+// is it allowed, spend, answer. All is checked before anything is spent, by one
+// statement of the store with its own condition; after it, a client that hangs
+// up undoes nothing. Nothing is stored for a code or a token: they are sealed
+// values (package seal), and the connection's row knows what became of them.
+//
+// # Which rule is kept where
+//
+// Each line names the identifier that keeps the rule. A test holds the table to
+// the code, both ways.
+//
+//	rule                                          kept by            1  3  4  5  6
+//	app and redirect URI are proven first         provenApp          x  .  .  .  .
+//	a redirect URI is matched byte for byte       matchRedirectURI   x  .  .  .  .
+//	response type, scope, resource, prompt        readAuthorization  x  .  .  .  .
+//	a challenge is S256 and well formed           readChallenge      x  .  .  .  .
+//	never another account's code                  pickAccount        x  .  .  .  .
+//	consent covers what is asked                  checkConsent       x  .  .  .  .
+//	a parameter stands once and is whole          faults             x  x  .  x  .
+//	the app proves itself                         authenticate       .  x  .  x  .
+//	a secret is compared in constant time         CheckSecret        .  x  .  x  .
+//	who guesses secrets is slowed                 guessesLimit       .  x  .  x  .
+//	a sealed value is ours, and of this kind      open               .  x  x  x  x
+//	a value says until when it is good            ExpiresAt          x  x  x  x  x
+//	the verifier belongs to the challenge         checkVerifier      .  x  .  .  .
+//	scope may shrink, never grow                  Covers             x  .  .  x  .
+//	the scope connect is there                    ScopeConnect       .  .  x  .  .
+//	no limit is moved by a refresh                expiry             .  x  .  x  .
+//	who knows not what has ended honours nothing  Fresh              x  x  x  x  x
+//	what has ended is over                        Over               x  .  x  .  x
+//	what this node ended, it knows at once        Note               .  x  .  x  x
+//	hanging up undoes nothing                     WithoutCancel      x  x  .  x  x
+//	busy and unknown are never a refusal          storeError         x  x  x  x  x
+//
+// Where this engine differs from an RFC, or decides what one leaves open, stands
+// in docs/divergences.md. Every row of the requirement ledger that the steps
+// answer for is in ledger_test.go, with the test that names it.
+package oauth
