@@ -28,8 +28,11 @@ import (
 type Prefix string
 
 const (
-	Code         Prefix = "sym_ac_"
-	AccessToken  Prefix = "sym_at_"
+	// Code is an authorization code.
+	Code Prefix = "sym_ac_"
+	// AccessToken is what an app shows to the API.
+	AccessToken Prefix = "sym_at_"
+	// RefreshToken is what an app trades for a fresh access token.
 	RefreshToken Prefix = "sym_rt_"
 	// Flow is the state of a sign-in or consent page.
 	Flow Prefix = "sym_fl_"

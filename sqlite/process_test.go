@@ -18,13 +18,13 @@ import (
 // The test program runs itself again as another process that opens a database:
 // the environment says which and what to do.
 const (
-	helperTask = "SYMBOLON_TEST_TASK"
-	helperPath = "SYMBOLON_TEST_PATH"
-	helperIDs  = "SYMBOLON_TEST_IDS" // of connections, separated by spaces
+	childTask = "SYMBOLON_TEST_TASK"
+	childPath = "SYMBOLON_TEST_PATH"
+	childIDs  = "SYMBOLON_TEST_IDS" // of connections, separated by spaces
 )
 
 func TestMain(m *testing.M) {
-	task := os.Getenv(helperTask)
+	task := os.Getenv(childTask)
 	if task == "" {
 		os.Exit(m.Run())
 	}
@@ -35,12 +35,12 @@ func TestMain(m *testing.M) {
 }
 
 func help(task string) error {
-	db, err := Open(context.Background(), Options{Path: os.Getenv(helperPath), Create: &Create{}, Wait: 30 * time.Second})
+	db, err := Open(context.Background(), Options{Path: os.Getenv(childPath), Create: &Create{}, Wait: 30 * time.Second})
 	if err != nil || task == "open" {
 		return err
 	}
 	// Refreshes each connection over and over, and says so when it is told.
-	ids := strings.Fields(os.Getenv(helperIDs))
+	ids := strings.Fields(os.Getenv(childIDs))
 	failed := make(chan error)
 	for i, text := range ids {
 		id, err := symbolon.ParseConnectionID(text)
@@ -60,15 +60,15 @@ func help(task string) error {
 	return <-failed
 }
 
-// helper starts the test program with a task on the database.
-func helper(t *testing.T, task, path string, ids []symbolon.ConnectionID) *exec.Cmd {
+// child starts the test program with a task on the database.
+func child(t *testing.T, task, path string, ids []symbolon.ConnectionID) *exec.Cmd {
 	t.Helper()
 	var list []string
 	for _, id := range ids {
 		list = append(list, id.String())
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), helperTask+"="+task, helperPath+"="+path, helperIDs+"="+strings.Join(list, " "))
+	cmd.Env = append(os.Environ(), childTask+"="+task, childPath+"="+path, childIDs+"="+strings.Join(list, " "))
 	cmd.Stderr = os.Stderr
 	return cmd
 }
@@ -107,12 +107,12 @@ func TestKilledAmidRefreshes(t *testing.T) { // C1, B40
 	}
 }
 
-// killedAmid runs the helper until it has told of a rotation, and for a while
+// killedAmid runs the child until it has told of a rotation, and for a while
 // after, and kills it. It returns the last sequence number that it has told of,
 // for each connection.
 func (w *seeded) killedAmid(t *testing.T, after time.Duration) []uint64 {
 	t.Helper()
-	cmd := helper(t, "refresh", w.path, w.ids)
+	cmd := child(t, "refresh", w.path, w.ids)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func (w *seeded) killedAmid(t *testing.T, after time.Duration) []uint64 {
 
 func TestTwoProcessesShareTheFile(t *testing.T) {
 	w := seedWith(t, 16, Options{Wait: 30 * time.Second})
-	cmd := helper(t, "refresh", w.path, w.ids[:8])
+	cmd := child(t, "refresh", w.path, w.ids[:8])
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -238,7 +238,7 @@ func TestKilledAmidCreation(t *testing.T) { // C30
 	}
 	for range rounds {
 		path := databasePath(t)
-		cmd := helper(t, "open", path, nil)
+		cmd := child(t, "open", path, nil)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
