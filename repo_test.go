@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -37,6 +38,14 @@ var files = token.NewFileSet()
 // repository returns every file by its path, without what is built or fetched.
 func repository(t *testing.T) map[string][]byte {
 	t.Helper()
+	all, err := readRepository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var readRepository = sync.OnceValues(func() (map[string][]byte, error) {
 	skip := map[string]bool{".git": true, "bin": true, ".demo": true, "node_modules": true, ".tools": true}
 	all := make(map[string][]byte)
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
@@ -55,31 +64,40 @@ func repository(t *testing.T) map[string][]byte {
 		all[filepath.ToSlash(name)] = text
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
+	return all, err
+})
 
 func goFiles(t *testing.T) []*goFile {
 	t.Helper()
-	var list []*goFile
-	for name, text := range repository(t) {
-		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") {
-			continue
-		}
-		tree, err := parser.ParseFile(files, name, text, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, &goFile{name, text, tree})
+	list, err := parseRepository()
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.SortFunc(list, func(a, b *goFile) int { return strings.Compare(a.path, b.path) })
 	if len(list) < 50 {
 		t.Fatalf("only %d files were found", len(list))
 	}
 	return list
 }
+
+var parseRepository = sync.OnceValues(func() ([]*goFile, error) {
+	all, err := readRepository()
+	if err != nil {
+		return nil, err
+	}
+	var list []*goFile
+	for name, text := range all {
+		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") {
+			continue
+		}
+		tree, err := parser.ParseFile(files, name, text, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, &goFile{name, text, tree})
+	}
+	slices.SortFunc(list, func(a, b *goFile) int { return strings.Compare(a.path, b.path) })
+	return list, nil
+})
 
 func imports(f *goFile) []string {
 	var list []string
