@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -14,10 +15,44 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, databasePath(t), Options{}) })
+	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, freshDatabase(t), Options{}) })
 }
 
+// databasePath returns where a test may make a database.
 func databasePath(t testing.TB) string { return filepath.Join(t.TempDir(), "symbolon.db") }
+
+// freshDatabase returns the path of an empty database: a copy of one that is
+// made once, since making one takes a while with the race detector. All have
+// the same epoch.
+func freshDatabase(t testing.TB) string {
+	t.Helper()
+	content, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := databasePath(t)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var template = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "symbolon")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "symbolon.db")
+	db, err := Open(context.Background(), Options{Path: path, Create: &Create{}})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // open opens a database with real data, new or not, and closes it at the end of
 // the test.
@@ -54,7 +89,7 @@ func seed(t testing.TB, connections int) *seeded {
 
 func seedWith(t testing.TB, connections int, options Options) *seeded {
 	t.Helper()
-	return seedAt(t, databasePath(t), connections, options)
+	return seedAt(t, freshDatabase(t), connections, options)
 }
 
 func seedAt(t testing.TB, path string, connections int, options Options) *seeded {

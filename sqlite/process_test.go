@@ -74,7 +74,7 @@ func child(t *testing.T, task, path string, ids []symbolon.ConnectionID) *exec.C
 }
 
 func TestKilledAmidRefreshes(t *testing.T) { // C1, B40
-	rounds := 10
+	rounds := 5
 	if testing.Short() {
 		rounds = 2
 	}
@@ -232,7 +232,7 @@ func TestTwoHandlesOneOutcome(t *testing.T) { // B2, B39, C33
 }
 
 func TestKilledAmidCreation(t *testing.T) { // C30
-	rounds := 20
+	rounds := 10
 	if testing.Short() {
 		rounds = 4
 	}

@@ -123,7 +123,10 @@ func migrate(ctx context.Context, options Options) (*file, error) {
 	return f, nil
 }
 
+// up runs the migrations.
 func (f *file) up(ctx context.Context) error {
+	f.writes.SetMaxIdleConns(1)
+	defer f.writes.SetMaxIdleConns(0)
 	for _, pragma := range []string{"PRAGMA page_size = 4096", "PRAGMA journal_mode = WAL"} {
 		if _, err := f.writes.ExecContext(ctx, pragma); err != nil {
 			return err

@@ -107,7 +107,7 @@ func TestChangesStayADay(t *testing.T) {
 
 // TestRefreshesDoNotGrowTheFile runs a tenth of what the benchmark does.
 func TestRefreshesDoNotGrowTheFile(t *testing.T) {
-	w := seed(t, 1000)
+	w := seed(t, 300)
 	size := func() (pages int) {
 		t.Helper()
 		err := w.read(t.Context(), "test", func(f *file) error {
