@@ -1,9 +1,147 @@
 package web
 
-import "testing"
+import (
+	"encoding/json"
+	"html"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
 
-func TestDocsParse(t *testing.T) {
-	if _, err := newDocs("http://127.0.0.1:1"); err != nil {
-		t.Fatal(err)
+	"github.com/symbolon/symbolon/oauth"
+)
+
+// read returns a page's status and text.
+func (f *fixture) read(t *testing.T, target string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), "GET", f.URL+target, nil)
+	check(t, err)
+	req.Header.Set("Accept", "text/html")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	check(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	check(t, err)
+	return resp.StatusCode, string(body)
+}
+
+// Every refusal of the engine is explained, at the anchor that error_uri names.
+func TestErrorsPageHasEveryRefusal(t *testing.T) {
+	f := newFixture(t)
+	code, page := f.read(t, "/docs/errors")
+	if code != 200 {
+		t.Fatalf("status %d", code)
+	}
+	for r := range statuses {
+		refusal := oauth.Refusal(r)
+		if n := strings.Count(page, `id="`+refusal.Code()+`"`); n != 1 {
+			t.Errorf("%s has %d anchors", refusal.Code(), n)
+		}
+	}
+	// A real refusal leads there.
+	_, body := f.call(t, "GET", "/info", nil)
+	uri, err := url.Parse(body["error_uri"].(string))
+	check(t, err)
+	if uri.Path != "/docs/errors" || !strings.Contains(page, `id="`+uri.Fragment+`"`) || !strings.HasPrefix(uri.String(), f.URL) {
+		t.Errorf("error_uri %s leads nowhere", uri)
+	}
+}
+
+// The statuses on the page are those of the status table, and invalid_request
+// also has those about HTTP.
+func TestErrorCodesHaveTheirStatuses(t *testing.T) {
+	want := map[string][]int{
+		"invalid_client":   {400, 401, 404, 429},
+		"invalid_grant":    {400},
+		"invalid_request":  {400, 404, 405, 413, 414, 415, 431},
+		"invalid_token":    {401},
+		"server_error":     {500},
+		"invalid_target":   {400},
+		"access_denied":    {403},
+		"consent_required": {400},
+	}
+	for _, c := range errorCodes() {
+		if w, ok := want[c.Code]; ok {
+			if len(w) != len(c.Statuses) {
+				t.Errorf("%s: %v, want %v", c.Code, c.Statuses, w)
+			}
+			delete(want, c.Code)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not among the codes: %v", want)
+	}
+}
+
+// The page at /docs shows each step, and its command lines work against this
+// server when they are pasted into a shell one after another.
+func TestDocsCommandLines(t *testing.T) {
+	f := newFixture(t)
+	code, page := f.read(t, "/docs")
+	if code != 200 {
+		t.Fatalf("status %d\n%s", code, page)
+	}
+	if strings.Contains(page, exampleIssuer) {
+		t.Errorf("the page names %s", exampleIssuer)
+	}
+	for _, text := range []string{"redirect_uri", "code_challenge", "refresh_expires_in", "/docs/errors#invalid_grant", "DELETE"} {
+		if !strings.Contains(page, text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("no curl on this machine")
+	}
+	blocks := regexp.MustCompile(`(?s)<pre[^>]*>(BASE=|curl )(.*?)</pre>`).FindAllStringSubmatch(page, -1)
+	if len(blocks) != 6 {
+		t.Fatalf("%d blocks of commands, want the settings and 5 steps", len(blocks))
+	}
+	settings := ""
+	for i, b := range blocks {
+		script := html.UnescapeString(b[1] + b[2])
+		if i == 0 {
+			settings = script + "\n"
+			continue
+		}
+		out, err := exec.CommandContext(t.Context(), "sh", "-euc", settings+script).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s\n%s", err, script, out)
+		}
+		if strings.Contains(script, "/invalidate") {
+			if !strings.Contains(string(out), " 204 ") {
+				t.Errorf("%s\n%s", script, out)
+			}
+			continue
+		}
+		var answer map[string]any
+		if err := json.Unmarshal(out, &answer); err != nil || answer["error"] != nil {
+			t.Fatalf("%s\n%s", script, out)
+		}
+		for name, variable := range map[string]string{"code": "CODE", "access_token": "ACCESS_TOKEN", "refresh_token": "REFRESH_TOKEN"} {
+			if value, ok := answer[name].(string); ok {
+				settings += variable + "=" + value + "\n"
+			}
+		}
+	}
+}
+
+func TestSpecRefusesWhatItCannotFollow(t *testing.T) {
+	for name, text := range map[string]string{
+		"no JSON":           `{`,
+		"a path that is no": `{"paths":[]}`,
+		"leads nowhere":     `{"paths":{"/a":{"get":{"parameters":[{"$ref":"#/components/parameters/none"}]}}}}`,
+		"leads out":         `{"paths":{"/a":{"get":{"responses":{"200":{"$ref":"other.json"}}}}}}`,
+		"no operation":      `{"paths":{"/a":{}}}`,
+	} {
+		s, err := readSpec([]byte(text))
+		if err == nil {
+			_, err = s.page()
+		}
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
