@@ -98,7 +98,13 @@ func (c *connectionListCmd) Run(sh *shell) error {
 			}
 			rows = append(rows, []string{v.ID, v.Account, v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt)})
 		}
-		return sh.printTable(rows)
+		if err := sh.printTable(rows); err != nil {
+			return err
+		}
+		if len(views) == c.Limit {
+			fmt.Fprintf(sh.stdout, "\nThere may be more: these are the newest %d. --limit shows more.\n", c.Limit)
+		}
+		return nil
 	})
 }
 

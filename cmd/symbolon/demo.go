@@ -68,7 +68,7 @@ func (c *demoCmd) Run(sh *shell) error {
 		settings: settings{place: place{Data: c.Data}, lifetimes: demoLifetimes},
 		checked:  checked{listen: c.Listen, scopes: sandboxScopes},
 		sandbox:  box,
-		env:      func(string) (string, bool) { return "", false }, // its root key is its own
+		env:      sh.env,
 		log:      c.logs(lines, quiet),
 	}
 	s.ready = func(address net.Addr) error {

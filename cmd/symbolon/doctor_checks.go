@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ import (
 // checkDir looks at the data directory and at who may read what is in it. It
 // reports whether there is a database to look at.
 func (c *doctorCmd) checkDir(d *diagnosis) bool {
-	info, err := os.Stat(c.Data)
+	dir, err := os.Stat(c.Data)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		d.add("data", broken, "name it with --data; “symbolon serve” makes a new one", "there is no directory %s", c.Data)
@@ -32,19 +33,26 @@ func (c *doctorCmd) checkDir(d *diagnosis) bool {
 	case err != nil:
 		d.fault("data", broken, err)
 		return false
-	case !info.IsDir():
+	case !dir.IsDir():
 		d.add("data", broken, "name the directory with --data", "%s is not a directory", c.Data)
 		return false
 	}
 	sound := true
-	if open := info.Mode().Perm() & 0o077; open != 0 {
+	if open := dir.Mode().Perm() & 0o077; open != 0 {
 		sound = false
-		d.add("data", warning, "chmod 700 "+c.Data, "%s may be entered by others than its owner (mode %04o)", c.Data, info.Mode().Perm())
+		d.add("data", warning, "chmod 700 "+c.Data, "%s may be entered by others than its owner (mode %04o)", c.Data, dir.Mode().Perm())
 	}
-	for _, name := range []string{databaseName, databaseName + "-wal", sandboxName, markName, configName} {
+	for _, name := range []string{databaseName, databaseName + "-wal", databaseName + "-shm", rootKeyName, sandboxName, markName, lockName, configName} {
 		path := filepath.Join(c.Data, name)
 		info, err := os.Stat(path)
-		if err != nil || name == configName && info.Mode().Perm()&0o022 == 0 {
+		if err != nil {
+			continue
+		}
+		if owner(info) != owner(dir) {
+			sound = false
+			d.add("data", warning, "chown it to the user that runs the server", "%s belongs to another user than %s does", path, c.Data)
+		}
+		if name == configName && info.Mode().Perm()&0o022 == 0 {
 			continue
 		}
 		if info.Mode().Perm()&0o077 != 0 {
@@ -60,6 +68,14 @@ func (c *doctorCmd) checkDir(d *diagnosis) bool {
 		d.add("data", fine, "", "%s is there, for its owner only", c.Data)
 	}
 	return true
+}
+
+// owner returns the user to whom a file belongs.
+func owner(info fs.FileInfo) uint32 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Uid
+	}
+	return 0
 }
 
 // Least free space, in bytes: below the first there is a warning, below the

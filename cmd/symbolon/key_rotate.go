@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -77,6 +78,11 @@ func (c *keyRotateCmd) rotateRoot(sh *shell, d *desk, source rootSource, roots [
 		return mend(fmt.Errorf("the root key is in %s, which this command cannot write", source.what),
 			"put it in a file of mode 0600, run “symbolon key rotate --root --root-key-file FILE”, put what the file then holds in its place, and restart the server")
 	}
+	path, err := filepath.EvalSymlinks(source.path) // it is the file that is replaced, not a link to it
+	if err != nil {
+		return err
+	}
+	source.path = path
 	root, err := seal.NewRootKey()
 	if err != nil {
 		return err

@@ -56,41 +56,6 @@ func (m mark) write(dir string) error {
 	return replaceFile(filepath.Join(dir, markName), append(text, '\n'))
 }
 
-// replaceFile writes a file of mode 0600 so that, whatever happens meanwhile,
-// either the old text or the new is there, and after it the new one.
-func replaceFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // it has another name by then, unless we failed
-	if _, err := f.Write(text); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-// syncDir makes a change of a directory's entries durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
 // compareMark says what a mark reveals about the machine's clock and about the
 // database, in sentences for an operator. Each says what it means and what to
 // do. There are none when all is well.
@@ -106,7 +71,7 @@ func compareMark(m mark, merr error, db databaseMark, machine time.Time) []strin
 	}
 	var warnings []string
 	if behind := m.Time.Sub(machine); behind > clockSlack {
-		warnings = append(warnings, fmt.Sprintf("The machine's clock is %s behind the time that was last used here (%s). Time goes on from there, so that nothing that had expired comes alive. Set the clock right (timedatectl status) and start again; if it was the earlier time that was wrong, what is issued now lives that much longer.", span(behind.Round(time.Second)), when(m.Time)))
+		warnings = append(warnings, fmt.Sprintf("The machine's clock is %s behind the time that was last used here (%s). Time goes on from there, so that nothing that had expired comes alive. Set the clock right (timedatectl status) and start again. If it was the earlier time that was wrong: stop the server, remove the file mark from the data directory, and rotate the key (symbolon key rotate), since what was issued in between lives that much longer.", span(behind.Round(time.Second)), when(m.Time)))
 	}
 	const restored = "Connections are kept: an app that refreshed since is caught up with. But what was ended, retired or changed since is as it was before: end it again (symbolon connection end), set changed passwords again, and look at the apps' secrets. If you cannot tell what that was, rotate the key and retire the old one (symbolon key rotate, symbolon key retire): everyone then connects anew."
 	switch {

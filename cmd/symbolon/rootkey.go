@@ -127,32 +127,6 @@ func rootText(roots ...*seal.RootKey) []byte {
 	return []byte(b.String())
 }
 
-// createFile makes a file of mode 0600 with its whole text, unless there is
-// one: an error that is fs.ErrExist.
-func createFile(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	if _, err := f.Write(text); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		f.Close()
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	// A link, other than a rename, never takes the place of a file.
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
 // ringOf opens the store's keys with the source's root keys.
 func (s rootSource) ringOf(keys []symbolon.Key) (*seal.Ring, []*seal.RootKey, error) {
 	roots, err := s.read()

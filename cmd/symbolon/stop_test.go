@@ -96,10 +96,11 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	}
 }
 
-func startServe(t *testing.T) *process {
+func startServe(t *testing.T, more ...string) *process {
 	t.Helper()
 	p := &process{ended: make(chan struct{})}
-	p.cmd = exec.Command("symbolon", "serve", "--base-url", "https://auth.example", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "d"))
+	args := []string{"serve", "--base-url", "https://auth.example", "--listen", "127.0.0.1:0", "--data", filepath.Join(t.TempDir(), "d")}
+	p.cmd = exec.Command("symbolon", append(args, more...)...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

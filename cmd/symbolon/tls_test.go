@@ -4,14 +4,17 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -139,5 +142,48 @@ func TestOnlyProxiesAreServed(t *testing.T) {
 	}
 	if g.allows(&net.UnixAddr{Name: "x"}) {
 		t.Error("a peer without an address is served")
+	}
+}
+
+// TestServeTLS ends TLS in the built program, and renews its certificate while
+// it runs.
+func TestServeTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePair(t, cert, key, "auth.example", time.Now().Add(time.Hour))
+	p := startServe(t, "--tls-cert", cert, "--tls-key", key)
+	address := strings.TrimPrefix(p.address(), "http://")
+	get := func() *http.Response {
+		t.Helper()
+		pool := x509.NewCertPool()
+		text, err := os.ReadFile(cert)
+		if err != nil || !pool.AppendCertsFromPEM(text) {
+			t.Fatalf("the certificate cannot be read: %v", err)
+		}
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			TLSClientConfig:   &tls.Config{RootCAs: pool, ServerName: "auth.example"},
+			ForceAttemptHTTP2: true,
+			DisableKeepAlives: true,
+		}}
+		resp, err := client.Get("https://" + address + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	if resp := get(); resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+		t.Errorf("%s by %s, want 200 by HTTP/2", resp.Status, resp.Proto)
+	}
+	writePair(t, cert, key, "auth.example", time.Now().Add(2*time.Hour))
+	time.Sleep(lookEvery + 100*time.Millisecond)
+	get() // fails unless the new certificate is shown
+	resp, err := http.Get("http://" + address + "/readyz")
+	if err == nil {
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			t.Error("plain HTTP is answered on the port of TLS")
+		}
 	}
 }
