@@ -43,7 +43,7 @@ type play struct {
 	Refresh []string `json:"r,omitempty"`
 
 	// Exchanges are what went over the wire, the oldest first. When they grow
-	// too many for a cookie, the oldest are forgotten.
+	// too many for a cookie, some are forgotten.
 	Exchanges []exchange `json:"e,omitempty"`
 	// Count numbers the exchanges, also those that are forgotten.
 	Count int `json:"n,omitempty"`
@@ -157,8 +157,17 @@ func (p *playground) keep(w http.ResponseWriter, s *play) error {
 		if len(s.Exchanges) == 0 {
 			return symbolon.Errorf(symbolon.Internal, "playground", "the state has %d bytes without any exchange", len(text))
 		}
-		s.Exchanges = s.Exchanges[1:]
+		s.forget()
 	}
+}
+
+// forget drops an exchange: the oldest that is not the last of its step, so that
+// the six steps stay to be read; or else the oldest.
+func (s *play) forget() {
+	at := slices.IndexFunc(s.Exchanges, func(e exchange) bool {
+		return slices.ContainsFunc(s.Exchanges, func(later exchange) bool { return later.Step == e.Step && later.Number > e.Number })
+	})
+	s.Exchanges = slices.Delete(s.Exchanges, max(at, 0), max(at, 0)+1)
 }
 
 func (p *playground) seal(s *play) (string, error) {

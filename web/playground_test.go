@@ -260,12 +260,17 @@ func TestPlaygroundCookie(t *testing.T) {
 	p.press("authorize")
 	p.press("token")
 	var page string
-	for range 12 {
+	for range 40 {
 		page = p.press("info")
 	}
 	p.want(page, "200 OK")
-	if n := strings.Count(page, "<article"); n < 3 || n > 14 {
+	if n := strings.Count(page, "<article"); n < 5 || n > 41 {
 		t.Errorf("%d exchanges are shown", n)
+	}
+	for _, first := range []string{"GET /authorize?", "POST /token"} {
+		if !strings.Contains(page, first) {
+			t.Errorf("%s is forgotten, and it is the last of its step", first)
+		}
 	}
 	home, err := url.Parse(f.URL + playPath)
 	check(t, err)
