@@ -31,13 +31,21 @@ type flow struct {
 	// Consent is set in the form of the consent page: it shows Query's scopes
 	// and Chosen, and posting it is the person's answer to just that.
 	Consent bool `json:"consent,omitempty"`
+	// Try is the attempt to sign in that was just refused, or nil.
+	Try *signInTry `json:"try,omitempty"`
 }
 
 // flowLifetime is how long a person may look at a page before answering.
 const flowLifetime = 30 * time.Minute
 
-// sealFlow writes a flow for a form or a URL of our own.
+// sealFlow writes a flow for a form of our own.
 func (h *Handler) sealFlow(f flow) (string, error) {
+	f.Try = nil // it is shown once, by the page that the form is on
+	return h.sealFlowWhole(f)
+}
+
+// sealFlowWhole writes a flow for a URL of our own.
+func (h *Handler) sealFlowWhole(f flow) (string, error) {
 	now := h.Engine.Now()
 	f.Expires = now.Add(flowLifetime)
 	plain, err := json.Marshal(f)
@@ -54,13 +62,13 @@ func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
 	f := new(flow)
 	plain, err := h.Ring.Open(seal.Flow, text, now)
 	if err != nil || json.Unmarshal(plain, f) != nil {
-		return nil, &deniedError{reason: "This page was not made by this server, or only a part of it arrived. Nothing was done. Go back to the app and start again."}
+		return nil, &deniedError{reason: "This page was not made by this server, or only a part of it arrived. Nothing was done."}
 	}
 	// Login CSRF, and consent in another's name: what began in one browser
 	// ends in that browser (RFC 6749 §10.12).
 	browser, ok := h.browserCookie(r, flowCookie)
 	if !ok || subtle.ConstantTimeCompare(browser[:], f.Browser) != 1 {
-		return nil, &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done. Go back to the app and start again here.", retry: f.startAgain()}
+		return nil, &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done.", retry: f.startAgain()}
 	}
 	if !now.Before(f.Expires) {
 		return nil, &deniedError{reason: "This page was open for too long. Nothing was done.", retry: f.startAgain()}
@@ -107,7 +115,10 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 	if err != nil {
 		return err
 	}
-	if f.Query == "" {
+	switch {
+	case f.Query == "" && f.Try != nil:
+		return h.showSignIn(w, r, ev, f, nil, false)
+	case f.Query == "":
 		return h.redirect(w, r, ev, "/sign-out")
 	}
 	req, err := f.request()
@@ -136,7 +147,10 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 	ev.client, ev.account = answer.App.ID, answer.Account.ID
 	switch answer.Need {
 	case oauth.NeedSignIn:
-		return h.showSignIn(w, r, ev, f, answer.App, len(signedIn) > 0, signInTry{username: req.LoginHint})
+		if f.Try == nil {
+			f.Try = &signInTry{Username: req.LoginHint}
+		}
+		return h.showSignIn(w, r, ev, f, answer.App, len(signedIn) > 0)
 	case oauth.NeedChoice:
 		return h.showChoose(w, r, ev, f, answer)
 	case oauth.NeedConsent:

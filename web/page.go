@@ -222,7 +222,10 @@ func (*SignOutPage) template() string     { return "sign-out" }
 func (*SignOutPage) headers() pageHeaders { return pageHeaders{} }
 
 // SignedOutPage says that it is done.
-type SignedOutPage struct{}
+type SignedOutPage struct {
+	// Others says that other accounts are still signed in in this browser.
+	Others bool
+}
 
 func (*SignedOutPage) template() string     { return "signed-out" }
 func (*SignedOutPage) headers() pageHeaders { return pageHeaders{} }

@@ -39,6 +39,7 @@ func pageSamples() []Page {
 		&SignOutPage{Accounts: people, Flow: flow},
 		&SignOutPage{},
 		&SignedOutPage{},
+		&SignedOutPage{Others: true},
 	}
 	return slices.Concat(pages, playgroundSamples(), docsSamples())
 }

@@ -31,7 +31,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params
 // loading a page again never posts a form a second time.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
 	f.Consent = false
-	text, err := h.sealFlow(*f)
+	text, err := h.sealFlowWhole(*f)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 	if u, err := url.Parse(req.RedirectURI); err == nil {
 		p.RedirectHost = u.Host
 		if p.RedirectHost == "" {
-			p.RedirectHost = u.Scheme + ":"
+			p.RedirectHost = u.Scheme
 		}
 		// Whoever runs a program on this computer can answer there, under http
 		// on loopback as under a scheme of their own.

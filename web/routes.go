@@ -48,6 +48,7 @@ func (h *Handler) table() map[string]*route {
 		{path: "/consent", post: h.consent, kind: people},
 		{path: "/continue", get: h.proceed, kind: people},
 		{path: "/sign-out", get: h.signOutPage, post: h.signOut, kind: people},
+		{path: "/signed-out", get: h.signedOutPage, kind: people},
 
 		// Developers.
 		{path: "/", get: h.home, kind: people},

@@ -14,32 +14,42 @@ import (
 
 // signInTry is what became of an attempt to sign in.
 type signInTry struct {
-	username string        // to fill in again
-	problem  string        // why it was refused, or ""
-	wait     time.Duration // until the next attempt is heard, or 0
+	// Username is filled in again.
+	Username string `json:"username,omitempty"`
+	// Problem says why it was refused, or is empty.
+	Problem string `json:"problem,omitempty"`
+	// Until is when the next attempt is heard, or zero.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // maxSandboxShown bounds the buttons of the sign-in page.
 const maxSandboxShown = 20
 
-func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, f *flow, app *symbolon.App, others bool, try signInTry) error {
+// maxTyped bounds what is filled in again of what a person typed, in characters.
+const maxTyped = 256
+
+func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, f *flow, app *symbolon.App, others bool) error {
 	text, err := h.sealFlow(*f)
 	if err != nil {
 		return err
 	}
-	p := &SignInPage{Username: try.username, Error: try.problem, Flow: text, Others: others && app != nil}
+	p := &SignInPage{Flow: text, Others: others && app != nil}
 	if app != nil {
 		view := NewAppView(app)
 		p.App = &view
 	}
 	code := http.StatusOK
-	switch {
-	case try.wait > 0:
-		p.Wait = int(math.Ceil(try.wait.Seconds()))
-		w.Header().Set("Retry-After", strconv.Itoa(p.Wait))
-		code = http.StatusTooManyRequests
-	case try.problem != "":
-		code = http.StatusBadRequest
+	if f.Try != nil {
+		p.Username = f.Try.Username
+		switch wait := f.Try.Until.Sub(h.Engine.Now()); {
+		case wait > 0:
+			p.Wait = int(math.Ceil(wait.Seconds()))
+			w.Header().Set("Retry-After", strconv.Itoa(p.Wait))
+			code = http.StatusTooManyRequests
+		case f.Try.Problem != "":
+			p.Error = f.Try.Problem
+			code = http.StatusBadRequest
+		}
 	}
 	if h.Sandbox {
 		accounts, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{Limit: maxSandboxShown})
@@ -62,7 +72,7 @@ func (h *Handler) signInPage(w http.ResponseWriter, r *http.Request, ev *event) 
 	if !ok {
 		browser = h.newBrowserCookie(w, flowCookie)
 	}
-	return h.showSignIn(w, r, ev, &flow{Browser: browser[:], Begun: h.Engine.Now()}, nil, false, signInTry{})
+	return h.showSignIn(w, r, ev, &flow{Browser: browser[:], Begun: h.Engine.Now()}, nil, false)
 }
 
 // signIn takes the answer of the sign-in page.
@@ -79,7 +89,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		return h.goOn(w, r, ev, f)
 	}
 	var account *symbolon.Account
-	var try signInTry
+	var try *signInTry
 	if id := form.First("sandbox"); id != "" {
 		account, err = h.sandboxAccount(r, symbolon.AccountID(id))
 	} else {
@@ -95,7 +105,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 	ev.account = account.ID
 	if err := h.startSession(w, r, account); err != nil {
 		if symbolon.KindOf(err) == symbolon.Denied {
-			return h.signInAgain(w, r, ev, f, signInTry{username: account.Username, problem: "This account is disabled. Ask whoever runs this service."})
+			return h.signInAgain(w, r, ev, f, &signInTry{Username: account.Username, Problem: "This account is disabled. Ask whoever runs this service."})
 		}
 		return err
 	}
@@ -104,30 +114,18 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 }
 
 func (t *signInTry) reason() string {
-	if t.wait > 0 {
+	if !t.Until.IsZero() {
 		return "too many attempts"
 	}
 	return "wrong username or password"
 }
 
-// signInAgain shows the sign-in page of a flow once more.
-func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event, f *flow, try signInTry) error {
-	if f.Query == "" {
-		return h.showSignIn(w, r, ev, f, nil, false, try)
-	}
-	req, err := f.request()
-	if err != nil {
-		return err
-	}
-	app, err := h.Engine.App(r.Context(), symbolon.ClientID(req.ClientID))
-	if err != nil {
-		return err
-	}
-	signedIn, err := h.sessions(r)
-	if err != nil {
-		return err
-	}
-	return h.showSignIn(w, r, ev, f, app, len(signedIn) > 0, try)
+// signInAgain shows the sign-in page of a flow once more, whoever else may have
+// signed in meanwhile. It goes there by a redirect, so that neither the back
+// button nor loading the page again sends the password a second time.
+func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event, f *flow, try *signInTry) error {
+	f.Chosen, f.Other, f.Try = "", true, try
+	return h.goOn(w, r, ev, f)
 }
 
 // sandboxAccount returns a sandbox account, which needs no password.
@@ -149,9 +147,9 @@ func (h *Handler) sandboxAccount(r *http.Request, id symbolon.AccountID) (*symbo
 // checkPassword returns the account whose username and password were typed, or
 // nil with what to show. An unknown name takes the same time and gets the same
 // answer as a wrong password.
-func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) (*symbolon.Account, signInTry, error) {
+func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) (*symbolon.Account, *signInTry, error) {
 	typed, password := form.First("username"), form.First("password")
-	try := signInTry{username: typed, problem: "That username and password do not go together. Check both; capital letters count in the password."}
+	try := &signInTry{Username: firstRunes(typed, maxTyped), Problem: "That username and password do not go together. Check both; capital letters count in the password."}
 	username, err := signin.NormalUsername(typed)
 	if err != nil || password == "" {
 		return nil, try, nil // can be nobody's, so it says nothing about anybody
@@ -167,7 +165,7 @@ func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) 
 	device := h.device(r)
 	known := account.ID != "" && device.knows(account.ID)
 	if wait := h.Throttle.Attempt(username, ev.address, known); wait > 0 {
-		try.wait = wait
+		try.Problem, try.Until = "", h.Engine.Now().Add(wait)
 		return nil, try, nil
 	}
 	ok, err := h.Hasher.Check(r.Context(), account.Password, password)
@@ -240,6 +238,16 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, ev *event) err
 			return err
 		}
 	}
-	h.render(w, r, ev, http.StatusOK, &SignedOutPage{})
+	// By a redirect, so that going back to this page sends no form again.
+	return h.redirect(w, r, ev, "/signed-out")
+}
+
+// signedOutPage says that it is done.
+func (h *Handler) signedOutPage(w http.ResponseWriter, r *http.Request, ev *event) error {
+	signedIn, err := h.sessions(r)
+	if err != nil {
+		return err
+	}
+	h.render(w, r, ev, http.StatusOK, &SignedOutPage{Others: len(signedIn) > 0})
 	return nil
 }
