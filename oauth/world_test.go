@@ -44,6 +44,7 @@ type world struct {
 	ctx   context.Context
 	clock *clock
 	store *storetest.Faulty
+	open  func(symbolon.Clock) symbolon.Store
 	ring  *seal.Ring
 	feed  *Feed
 	cfg   Config
@@ -66,11 +67,20 @@ const (
 
 func newWorld(t rapid.TB, configure ...func(*Config)) *world {
 	t.Helper()
+	store := storetest.NewMemory()
+	return newWorldOn(t, func(symbolon.Clock) symbolon.Store { return store }, configure...)
+}
+
+// newWorldOn is a world on any store. Open opens it at each start of the node.
+func newWorldOn(t rapid.TB, open func(symbolon.Clock) symbolon.Store, configure ...func(*Config)) *world {
+	t.Helper()
+	clock := &clock{now: time.UnixMilli(1_790_000_000_000).UTC()}
 	w := &world{
 		TB:      t,
 		ctx:     context.Background(),
-		clock:   &clock{now: time.UnixMilli(1_790_000_000_000).UTC()},
-		store:   storetest.NewFaulty(storetest.NewMemory()),
+		clock:   clock,
+		open:    open,
+		store:   storetest.NewFaulty(open(clock)),
 		cfg:     Config{Issuer: "https://as.test"},
 		secrets: make(map[symbolon.ClientID]string),
 	}
@@ -111,6 +121,7 @@ func newWorld(t rapid.TB, configure ...func(*Config)) *world {
 // start starts the node, or starts it again on the same store.
 func (w *world) start() {
 	w.Helper()
+	w.store.Store = w.open(w.clock)
 	lifetime := w.cfg.withDefaults().AccessLifetime
 	w.feed = NewFeed(w.store, w.clock, w.cfg.withDefaults().FeedBound, lifetime)
 	w.ok(w.feed.Poll(w.ctx))
