@@ -7,8 +7,12 @@ PROGRAM := bin/symbolon
 LISTEN  ?= 127.0.0.1:8080
 # How long make fuzz stays with each target.
 FUZZTIME ?= 10s
-# On top of what go test itself does: two packages at a time want two cores.
+# More flags for go test, such as -run or -v.
 TESTFLAGS ?=
+
+# The race detector lets each process sleep a second at its end otherwise, and
+# the tests start hundreds.
+export GORACE ?= atexit_sleep_ms=0
 
 .PHONY: run build test test-long check setup fuzz bench clean help
 
