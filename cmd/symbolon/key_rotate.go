@@ -45,7 +45,7 @@ func (c *keyRotateCmd) Run(sh *shell) error {
 		if c.Root {
 			return c.rotateRoot(sh, d, source, roots, keys)
 		}
-		return c.rotateSealing(sh, d, roots[0])
+		return c.rotateSealing(sh, d, roots[0], keys)
 	})
 }
 
@@ -53,8 +53,11 @@ func (c *keyRotateCmd) Run(sh *shell) error {
 // then every server has read it.
 const activeAfter = 2 * feedBound
 
-func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey) error {
+func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, keys []symbolon.Key) error {
 	key, err := root.NewKey()
+	for err == nil && slices.ContainsFunc(keys, func(k symbolon.Key) bool { return k.ID == key.ID }) {
+		key, err = root.NewKey() // or it would take the place of a key that is in use
+	}
 	if err != nil {
 		return err
 	}
