@@ -191,12 +191,12 @@ func TestWrongSecretIsCheap(t *testing.T) {
 		return storetest.NoFault
 	})
 	best := time.Hour
-	for range 5 { // the best of five: what else the machine does counts for nothing
+	for range 500 { // the best of many: what else the machine does counts for nothing
 		start := time.Now()
-		for range 1000 {
+		for range 10 {
 			w.Token(w.ctx, req) //nolint:errcheck // the time matters
 		}
-		best = min(best, time.Since(start)/1000)
+		best = min(best, time.Since(start)/10)
 	}
 	if reads > 0 {
 		t.Errorf("%d reads", reads)
