@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -144,6 +145,11 @@ func (h *Handler) sandboxAccount(r *http.Request, id symbolon.AccountID) (*symbo
 	return &accounts[0], nil
 }
 
+// signInPatience is how long a sign-in waits for its turn to be checked: well
+// within the time that the server has for an answer, so that a rush ends in
+// 503 and never in a connection that is cut.
+const signInPatience = 10 * time.Second
+
 // checkPassword returns the account whose username and password were typed, or
 // nil with what to show. An unknown name takes the same time and gets the same
 // answer as a wrong password.
@@ -168,7 +174,9 @@ func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) 
 		try.Problem, try.Until = "", h.Engine.Now().Add(wait)
 		return nil, try, nil
 	}
-	ok, err := h.Hasher.Check(r.Context(), account.Password, password)
+	bound, cancel := context.WithTimeout(r.Context(), signInPatience)
+	defer cancel()
+	ok, err := h.Hasher.Check(bound, account.Password, password)
 	if err != nil {
 		h.Throttle.Succeeded(username, ev.address, known) // nothing was learned
 		var e *symbolon.Error
