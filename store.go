@@ -43,7 +43,8 @@ type Store interface {
 	// version is account.Version; the stored version is one more. Conflict
 	// when the id or the username is taken or the version is another. Where
 	// NotBefore moved forward, or the account was disabled, the change is in
-	// Changes and the account's sessions are gone.
+	// Changes and the account's sessions are gone. Whoever disables an account
+	// moves NotBefore as well, so that enabling it again revives nothing.
 	PutAccount(ctx context.Context, account Account) error
 
 	// SignIn records a session. Every session of the browser previous moves to

@@ -23,7 +23,7 @@ type Feed struct {
 	start  time.Time    // for monotonic readings
 	readAt atomic.Int64 // when the last complete reading began, after start; -1 before the first
 
-	poll   sync.Mutex // held while reading; guards cursor and listeners
+	poll   chan struct{} // full while someone reads; guards cursor and listeners
 	cursor symbolon.Cursor
 	tell   []func(symbolon.Change)
 
@@ -52,6 +52,7 @@ func NewFeed(store symbolon.Store, clock symbolon.Clock, bound, lifetime time.Du
 		bound:    bound,
 		keep:     lifetime + time.Minute,
 		start:    time.Now(),
+		poll:     make(chan struct{}, 1),
 		turnedAt: clock.Now(),
 		accounts: make(map[symbolon.AccountID]time.Time),
 		clients:  make(map[symbolon.ClientID]time.Time),
@@ -65,9 +66,9 @@ func NewFeed(store symbolon.Store, clock symbolon.Clock, bound, lifetime time.Du
 // OnChange adds a function that is told of every change, in order, before the
 // feed counts as fresh. It must be added before Run.
 func (f *Feed) OnChange(tell func(symbolon.Change)) {
-	f.poll.Lock()
-	defer f.poll.Unlock()
+	f.poll <- struct{}{}
 	f.tell = append(f.tell, tell)
+	<-f.poll
 }
 
 // Run reads the changes until the context ends. Failures show as age: it has
@@ -87,10 +88,25 @@ func (f *Feed) Run(ctx context.Context) {
 
 // Poll reads all changes since the last time.
 func (f *Feed) Poll(ctx context.Context) error {
-	f.poll.Lock()
-	defer f.poll.Unlock()
+	if err := f.enter(ctx); err != nil {
+		return err
+	}
+	defer f.leave()
 	return f.read(ctx)
 }
+
+// enter waits for its turn to read, but no longer than ctx: a store that hangs
+// must not gather callers who have long gone.
+func (f *Feed) enter(ctx context.Context) error {
+	select {
+	case f.poll <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return symbolon.Wrap(symbolon.Busy, "read changes", ctx.Err())
+	}
+}
+
+func (f *Feed) leave() { <-f.poll }
 
 func (f *Feed) read(ctx context.Context) error {
 	began := time.Since(f.start)
@@ -124,14 +140,21 @@ func (f *Feed) Age() time.Duration {
 
 func (f *Feed) fresh() bool { return f.readAt.Load() >= 0 && f.Age() <= f.bound }
 
+// freshWait is how long a request waits for a feed that is out of date.
+const freshWait = 2 * time.Second
+
 // Fresh returns nil when the feed is within its bound. When it is not, it reads
 // the changes first; the error is then the store's.
 func (f *Feed) Fresh(ctx context.Context) error {
 	if f.fresh() {
 		return nil
 	}
-	f.poll.Lock()
-	defer f.poll.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	defer cancel()
+	if err := f.enter(ctx); err != nil {
+		return err
+	}
+	defer f.leave()
 	if f.fresh() { // someone else has read them while we waited
 		return nil
 	}
