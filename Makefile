@@ -23,7 +23,7 @@ build:
 	$(GO) build -trimpath -buildvcs=auto -o $(PROGRAM) ./cmd/symbolon
 
 test: setup check
-	CGO_ENABLED=1 $(GO) test -race -timeout 9m $(TESTFLAGS) ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) ./...
 
 # What takes minutes: more rounds, and what only waiting shows.
 test-long: setup check
