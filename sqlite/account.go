@@ -22,7 +22,7 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 	}
 	var accounts []symbolon.Account
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx, `
+		rows, err := f.query(ctx, `
 			SELECT `+accountColumns+` FROM account
 			WHERE `+where+` AND deleted_at IS NULL AND username > ?2 AND (?3 = '' OR username = ?3)
 			ORDER BY username LIMIT ?4`, key, q.After, q.Username, q.Limit)

@@ -18,7 +18,7 @@ func (db *DB) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, er
 	}
 	var apps []symbolon.App
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx, `
+		rows, err := f.query(ctx, `
 			SELECT id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
 			       created_at, not_before, version
 			FROM app

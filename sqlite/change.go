@@ -16,7 +16,7 @@ func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]
 	next := after
 	var list []symbolon.Change
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx, `
+		rows, err := f.query(ctx, `
 			SELECT no, kind, connection, account, client, before, at FROM change WHERE no > ? ORDER BY no LIMIT ?`, after, limit)
 		list, err = collect(rows, err, func(rows *sql.Rows) (symbolon.Change, error) { return scanChange(rows, &next) })
 		if err != nil || len(list) > 0 || after == 0 {
@@ -25,7 +25,7 @@ func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]
 		// Nothing new, or a database that has not come as far as the cursor,
 		// because it was put back to an older state: then begin again.
 		var last sql.NullInt64
-		err = f.reads.QueryRowContext(ctx, `SELECT max(seq) FROM sqlite_sequence WHERE name = 'change'`).Scan(&last)
+		err = f.row(ctx, `SELECT max(seq) FROM sqlite_sequence WHERE name = 'change'`, nil, &last)
 		if last.Int64 < int64(after) {
 			next = 0
 		}

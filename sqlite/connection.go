@@ -21,7 +21,7 @@ func (db *DB) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]sy
 	where, args := connectionFilter(q)
 	var list []symbolon.Connection
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx, `
+		rows, err := f.query(ctx, `
 			SELECT connection.id, account.id, app.id, connection.scope, connection.seq, connection.created_at,
 				connection.refreshed_at, connection.expires_at, connection.ended_at, connection.ended_by,
 				max(account.not_before, app.not_before)

@@ -43,10 +43,10 @@ func (db *DB) Consent(ctx context.Context, account symbolon.AccountID, client sy
 	err := db.read(ctx, op, func(f *file) error {
 		var scope string
 		var grantedAt int64
-		err := f.reads.QueryRowContext(ctx, `
+		err := f.row(ctx, `
 			SELECT consent.scope, consent.granted_at
 			FROM account JOIN consent ON consent.account_no = account.no
-			WHERE account.id = ? AND consent.client = ?`, account, client).Scan(&scope, &grantedAt)
+			WHERE account.id = ? AND consent.client = ?`, []any{account, client}, &scope, &grantedAt)
 		if missing(err) {
 			return symbolon.Errorf(symbolon.NotFound, op, "account %s has not allowed app %s", account, client)
 		}

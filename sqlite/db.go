@@ -134,8 +134,8 @@ func (db *DB) Mark(ctx context.Context) (Mark, error) {
 func readMark(ctx context.Context, f *file) (Mark, error) {
 	var mark Mark
 	var epoch []byte
-	row := f.reads.QueryRowContext(ctx, `SELECT epoch, commits, coalesce(sandbox, 0) FROM mark`)
-	if err := row.Scan(&epoch, &mark.Commits, &mark.Sandbox); err != nil {
+	err := f.row(ctx, `SELECT epoch, commits, coalesce(sandbox, 0) FROM mark`, nil, &epoch, &mark.Commits, &mark.Sandbox)
+	if err != nil {
 		return Mark{}, err
 	}
 	if copy(mark.Epoch[:], epoch) != len(mark.Epoch) {

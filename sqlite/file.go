@@ -27,6 +27,7 @@ type file struct {
 	writes *sql.DB
 	main   inode
 	log    inode    // of the write-ahead log; zero until it is known
+	stmts  sync.Map // of *sql.Stmt for reading, by their text
 	header *os.File // held open as long as any connection: see close
 }
 

@@ -11,7 +11,7 @@ import (
 func (db *DB) Keys(ctx context.Context) ([]symbolon.Key, error) {
 	var keys []symbolon.Key
 	err := db.read(ctx, "sqlite: keys", func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx,
+		rows, err := f.query(ctx,
 			`SELECT id, wrapped, active_from, retired_at FROM sealing_key ORDER BY active_from, id`)
 		keys, err = collect(rows, err, func(rows *sql.Rows) (key symbolon.Key, err error) {
 			var activeFrom int64

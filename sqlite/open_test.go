@@ -183,6 +183,9 @@ func TestMarkCountsCommits(t *testing.T) {
 
 func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	w := seed(t, 3)
+	if _, err := w.Keys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

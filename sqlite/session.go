@@ -42,7 +42,7 @@ func (tx *transaction) signIn(op string, session symbolon.Session, previous [32]
 func (db *DB) Sessions(ctx context.Context, browser [32]byte, now time.Time) ([]symbolon.SignedIn, error) {
 	var list []symbolon.SignedIn
 	err := db.read(ctx, "sqlite: sessions", func(f *file) error {
-		rows, err := f.reads.QueryContext(ctx, `
+		rows, err := f.query(ctx, `
 			SELECT `+accountColumns+`, session.auth_at, session.expires_at
 			FROM session JOIN account ON account.no = session.account_no
 			WHERE session.browser = ? AND session.expires_at > ?
