@@ -22,6 +22,11 @@ type accountCmds struct {
 	Delete      accountDeleteCmd      `cmd:"" help:"Delete an account, and end its sessions and connections."`
 }
 
+// Help implements kong.HelpProvider.
+func (accountCmds) Help() string {
+	return "Example:\n\n    symbolon account create --username jane --name \"Jane Doe\""
+}
+
 // accountArg names the account that a command is about.
 type accountArg struct {
 	place

@@ -20,6 +20,11 @@ type appCmds struct {
 	Delete       appDeleteCmd       `cmd:"" help:"Delete an app and end all its connections."`
 }
 
+// Help implements kong.HelpProvider.
+func (appCmds) Help() string {
+	return "Example:\n\n    symbolon app create --name Make --redirect-uri https://www.make.com/oauth/cb/app"
+}
+
 // appArg names the app that a command is about.
 type appArg struct {
 	place

@@ -13,6 +13,11 @@ type connectionCmd struct {
 	End  connectionEndCmd  `cmd:"" help:"End connections."`
 }
 
+// Help implements kong.HelpProvider.
+func (connectionCmd) Help() string {
+	return "Example:\n\n    symbolon connection list --account jane --live"
+}
+
 // connectionView is a connection as --json prints it.
 type connectionView struct {
 	ID          string `json:"id"`

@@ -18,6 +18,11 @@ type keyCmds struct {
 	Retire keyRetireCmd `cmd:"" help:"Stop honouring everything that a key sealed."`
 }
 
+// Help implements kong.HelpProvider.
+func (keyCmds) Help() string {
+	return "Example:\n\n    symbolon key rotate"
+}
+
 // keyPlace says on which keys a command works.
 type keyPlace struct {
 	place

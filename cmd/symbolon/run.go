@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func newParser(settings *resolver, stdout, stderr io.Writer) (*kong.Kong, error) {
 	parser, err := kong.New(new(program),
 		kong.Name("symbolon"),
-		kong.Description("Symbolon is the OAuth 2 server that you put beside your API, so that platforms and apps connect to it on behalf of your users."),
+		kong.Description("Symbolon is the OAuth 2 server that you put beside your API, so that platforms and apps connect to it on behalf of your users.\n\nBegin with: symbolon demo"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exit(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
