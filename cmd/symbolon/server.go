@@ -226,8 +226,8 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 		listener = &guarded{Listener: listener, allowed: s.proxies, log: s.log.Logger}
 	}
 	// What a request leaves behind is small and what stays is smaller, so it
-	// pays to collect less often: see docs/decisions/0012-garbage.md.
-	if s.env("GOGC") == "" {
+	// pays to collect less often: see docs/decisions/0013-garbage.md.
+	if _, set := s.env("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
 	failed := make(chan error, 1)
