@@ -80,7 +80,7 @@ func hints(hint string, a *symbolon.Account) bool {
 // checkConsent decides whether the account has allowed the app what it asks.
 func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Authorization, code *symbolon.Code, who *Actor) (Need, error) {
 	app, account := answer.App, &answer.Account
-	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox && account.Sandbox {
+	if !who.Interactive && e.cfg.Sandbox && app.Sandbox && account.Sandbox {
 		code.Sandbox = true
 		return NeedNothing, nil
 	}
