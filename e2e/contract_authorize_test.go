@@ -97,6 +97,20 @@ func TestAuthorizeAsAPICaller(t *testing.T) {
 			t.Errorf("%s", r.Body)
 		}
 	})
+	t.Run("a session of a sandbox account changes nothing", func(t *testing.T) {
+		p := d.newPerson(t, bare)
+		p.open(t, "/sign-in")
+		p.submit(t, "/sign-in", "sandbox", d.greet.Accounts[1].ID)
+		if p.cookie("symbolon-session") == "" {
+			t.Fatal("the button of a sandbox account does not sign in")
+		}
+		r := send(t, p.client, request(t, http.MethodGet, d.base+"/authorize?"+a.authorization().Encode(), nil))
+		good(t, r)
+		tk := granted(t, d.post(t, "/token", a.redemption(r.text("code"))))
+		if r := d.info(t, tk.access); r.text("id") != d.greet.Accounts[1].ID {
+			t.Errorf("the code is for %s, not for who is signed in", r.Body)
+		}
+	})
 	t.Run("Sec-Fetch-Site: pages of other sites get no JSON", func(t *testing.T) {
 		for _, site := range []string{"cross-site", "same-site"} {
 			r := a.authorize(t, a.authorization(), header("Sec-Fetch-Site", site))

@@ -260,7 +260,7 @@ func TestCode(t *testing.T) {
 	other, _ := pkce()
 	wrong := map[string]func(code string) *reply{
 		"B6 another app": func(code string) *reply {
-			return d.post(t, "/token", with(b.redemption(code), "redirect_uri", a.redirect))
+			return d.post(t, "/token", b.redemption(code, "redirect_uri", a.redirect, "code_verifier", verifier))
 		},
 		"another redirect_uri": func(code string) *reply {
 			return d.post(t, "/token", a.redemption(code, "redirect_uri", d.greet.RedirectURIs[1], "code_verifier", verifier))

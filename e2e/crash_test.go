@@ -274,7 +274,7 @@ func TestKillAmidCommands(t *testing.T) {
 		}
 		username := "person-" + strings.Repeat("x", round+1)
 		password := "a-long-password-of-" + username
-		wait := usual/4 + rand.N(usual)
+		wait := usual/2 + rand.N(usual)
 		if round%2 == 0 {
 			if killed(t, wait, "", &a, "app", "create", "--data", dir, "--name", "Crash", "--redirect-uri", "https://crash.test/cb", "--json") {
 				cut++

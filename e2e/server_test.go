@@ -119,15 +119,16 @@ func newDir() string {
 
 func newLog() string { return newDir() + ".log" }
 
-// environ is the environment of the program: ours without its settings.
-func environ(extra ...string) []string {
-	var env []string
+// environ is the environment of the program: ours without its settings. The
+// race detector would sleep a second at the end of each command.
+func environ() []string {
+	env := []string{"GORACE=atexit_sleep_ms=0"}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "SYMBOLON_") {
 			env = append(env, e)
 		}
 	}
-	return append(env, extra...)
+	return env
 }
 
 // start starts the program with a long-running command. Its standard error is
