@@ -3,6 +3,14 @@
 package e2e
 
 import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,16 +116,32 @@ func testGrowth(t *testing.T, b *chromium) {
 	p.at(atApp)
 }
 
-// C22: a double click on Allow connects the app once, and hurts nothing.
+// C22: a double click on Allow sends the form twice, and both are answered: the
+// app gets what it can use, and the one hurts the other in nothing.
 func testDoubleClick(t *testing.T, b *chromium) {
+	slow := before(t, b.s.base, func(proxy *httputil.ReverseProxy) {
+		proxy.ModifyResponse = func(r *http.Response) error {
+			if r.Request.Method == http.MethodPost {
+				time.Sleep(500 * time.Millisecond) // so that both clicks come before an answer
+			}
+			return nil
+		}
+	})
 	a := b.newSite(t, "Weather Mill")
 	p := b.window(t)
-	p.mayVisit(a.URL)
-	p.visit(a.link())
+	p.mayVisit(a.URL, slow)
+	p.visit(strings.Replace(a.link(), b.s.base, slow, 1))
 	p.press("Jane Doe")
 	p.at(atConsent)
-	p.leads(chromedp.DoubleClick(buttonNamed("Allow")))
-	p.until("the app's page", func() bool { return p.heading() == atApp })
+	posts := p.posted()
+	p.doubleClick("Allow")
+	p.until("the app's page", func() bool {
+		h, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.querySelector('h1').innerText`))
+		return err == nil && h == atApp
+	})
+	if got := p.posted() - posts; got != 2 {
+		t.Errorf("the double click sent the form %d times, want 2", got)
+	}
 	time.Sleep(300 * time.Millisecond) // a second answer would be here by now
 	var all []tokens
 	for _, v := range a.came(1) {
@@ -126,6 +150,33 @@ func testDoubleClick(t *testing.T, b *chromium) {
 	for _, tk := range all {
 		a.alive(t, tk)
 	}
+}
+
+// doubleClick clicks a button twice, as fast as the browser takes it.
+func (p *tab) doubleClick(text string) {
+	p.t.Helper()
+	type point struct{ X, Y float64 }
+	at := tabEval[point](p, fmt.Sprintf(`(e => {
+		e.scrollIntoView({block: 'center', behavior: 'instant'});
+		const box = e.getBoundingClientRect();
+		return {X: box.left + box.width / 2, Y: box.top + box.height / 2};
+	})(%s)`, buttonNamed(text)))
+	for count := range 2 {
+		p.do(chromedp.MouseClickXY(at.X, at.Y, chromedp.ClickCount(count+1)))
+	}
+}
+
+// before starts a proxy before a server and returns its address.
+func before(t *testing.T, base string, change func(*httputil.ReverseProxy)) string {
+	t.Helper()
+	to, err := url.Parse(base)
+	must(t, err)
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	proxy.ErrorLog = log.New(io.Discard, "", 0) // a browser hangs up as it likes
+	change(proxy)
+	s := httptest.NewServer(proxy)
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 // heading returns the page's heading, or "" while there is none.

@@ -72,9 +72,15 @@ func testNothingIsAllowedByHabit(t *testing.T, b *chromium) {
 	p.visit(a.link())
 	p.press("Jane Doe")
 	p.at(atConsent)
+	// Two frames later, a control that asks for the focus has it.
+	tabRun(p, chromedp.Evaluate[bool](`new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`, chromedp.EvalAwaitPromise))
+	if f := p.focused(); f.Tag != "BODY" {
+		t.Errorf("the fresh page has the focus on %s %q", f.Tag, f.Text)
+	}
+	posts := p.posted()
 	p.keys(kb.Enter + " " + kb.Enter)
 	p.at(atConsent)
-	if n := len(a.arrivedSoFar()); n != 0 {
+	if p.posted() != posts || len(a.arrivedSoFar()) != 0 {
 		t.Errorf("Enter on the fresh page answers for the person")
 	}
 }

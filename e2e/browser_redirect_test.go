@@ -3,10 +3,11 @@
 package e2e
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,12 @@ var waysBack = []wayBack{
 // newSecureSite registers an app whose server speaks https.
 func (b *chromium) newSecureSite(t *testing.T) *site {
 	t.Helper()
-	a := b.unregistered(t, httptest.NewTLSServer)
+	a := b.unregistered(t, func(h http.Handler) *httptest.Server {
+		s := httptest.NewUnstartedServer(h)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0) // the certificate is nobody's
+		s.StartTLS()
+		return s
+	})
 	a.register("Weather Mill", a.URL+"/callback")
 	return a
 }
@@ -126,18 +132,14 @@ func (p *tab) complained(part string) bool {
 // every policy that has none, and returns its address.
 func withFormAction(t *testing.T, base string) string {
 	t.Helper()
-	to, err := url.Parse(base)
-	must(t, err)
-	proxy := httputil.NewSingleHostReverseProxy(to)
-	proxy.ModifyResponse = func(r *http.Response) error {
-		if csp := r.Header.Get("Content-Security-Policy"); csp != "" && !strings.Contains(csp, "form-action") {
-			r.Header.Set("Content-Security-Policy", csp+"; form-action 'self'")
+	return before(t, base, func(proxy *httputil.ReverseProxy) {
+		proxy.ModifyResponse = func(r *http.Response) error {
+			if csp := r.Header.Get("Content-Security-Policy"); csp != "" && !strings.Contains(csp, "form-action") {
+				r.Header.Set("Content-Security-Policy", csp+"; form-action 'self'")
+			}
+			return nil
 		}
-		return nil
-	}
-	s := httptest.NewServer(proxy)
-	t.Cleanup(s.Close)
-	return s.URL
+	})
 }
 
 // The other forms lead to the app too: signing in and choosing where the

@@ -225,6 +225,13 @@ func (p *tab) allowed(target string) bool {
 	return u.Scheme == "data" || u.Scheme == "about" || slices.Contains(p.origins, u.Scheme+"://"+u.Host)
 }
 
+// posted returns how many forms the tab has sent.
+func (p *tab) posted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.posts
+}
+
 // mayVisit allows requests to other origins.
 func (p *tab) mayVisit(origins ...string) {
 	p.mu.Lock()
