@@ -58,6 +58,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, ev *event) {
 		}
 		ev.detail = detail
 	}
+	h.served.Add(1)
 	if ev.quiet && ev.status < 400 || ev.level < slog.LevelInfo {
 		return
 	}

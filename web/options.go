@@ -55,6 +55,7 @@ type Handler struct {
 	cross   *http.CrossOriginProtection
 	scopes  map[string]string
 	leaving atomic.Bool
+	served  atomic.Uint64
 	play    *playground // nil outside the sandbox
 	docs    *docs
 }
@@ -92,6 +93,9 @@ func New(o Options) (*Handler, error) {
 	h.routes = h.table()
 	return h, nil
 }
+
+// Served returns how many requests were answered since the start.
+func (h *Handler) Served() uint64 { return h.served.Load() }
 
 // Leave makes /readyz answer 503, so that no new work is sent here while the
 // server stops.

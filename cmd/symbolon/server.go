@@ -43,9 +43,6 @@ const (
 	writeTimeout      = 30 * time.Second
 	idleTimeout       = 60 * time.Second
 	maxHeaderBytes    = 64 << 10
-	// gcPercent is how much the heap grows between two collections. The
-	// environment's GOGC is for those who know better.
-	gcPercent = 400
 	// stopTimeout bounds how long requests in flight are waited for.
 	stopTimeout = 20 * time.Second
 )
@@ -83,6 +80,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		return err
 	}
 	running.Go(func() { feed.Run(beside) })
+	running.Go(func() { giveBack(beside, handler.Served) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
 			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
@@ -225,8 +223,6 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 	if len(s.proxies) > 0 {
 		listener = &guarded{Listener: listener, allowed: s.proxies, log: s.log.Logger}
 	}
-	// What a request leaves behind is small and what stays is smaller, so it
-	// pays to collect less often: see docs/decisions/0013-garbage.md.
 	if _, set := s.env("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
