@@ -120,7 +120,7 @@ var troubles = []trouble{
 // pragma sets something on the connection that writes, and on no other.
 func (w *seeded) pragma(t *testing.T, statement string) {
 	err := w.write(t.Context(), "test", func(tx *transaction) error {
-		_, err := tx.w.conn.ExecContext(tx.ctx, statement)
+		_, err := tx.w.conn.exec(statement)
 		return err
 	})
 	if err != nil {

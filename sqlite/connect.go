@@ -22,17 +22,18 @@ func (db *DB) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Connect
 func (tx *transaction) connect(c *symbolon.Connect) (symbolon.ConnectOutcome, error) {
 	tx.saw(c.Now)
 	row := &c.Connection
+	created, issued := millis(row.CreatedAt), millis(c.CodeIssuedAt)
 	n, err := tx.exec(`
 		INSERT INTO connection (id, account_no, app_no, scope, seq, created_at, refreshed_at, expires_at)
-		SELECT ?1, account.no, app.no, ?4, ?5, ?6, ?6, ?7
+		SELECT ?, account.no, app.no, ?, ?, ?, ?, ?
 		FROM account, app
-		WHERE account.id = ?2 AND account.disabled_at IS NULL AND account.not_before < ?8
-			AND app.id = ?3 AND app.deleted_at IS NULL AND app.not_before < ?8
-			AND (?9 OR EXISTS (
-				SELECT 1 FROM consent WHERE account_no = account.no AND client = app.id AND granted_at <= ?8))
+		WHERE account.id = ? AND account.disabled_at IS NULL AND account.not_before < ?
+			AND app.id = ? AND app.deleted_at IS NULL AND app.not_before < ?
+			AND (? OR EXISTS (
+				SELECT 1 FROM consent WHERE account_no = account.no AND client = app.id AND granted_at <= ?))
 		ON CONFLICT (id) DO NOTHING`,
-		row.ID[:], row.Account, row.Client, row.Scope.String(), seqBase+int64(row.Seq), millis(row.CreatedAt),
-		millis(row.ExpiresAt), millis(c.CodeIssuedAt), c.Sandbox)
+		row.ID[:], row.Scope.String(), seqBase+int64(row.Seq), created, created, millis(row.ExpiresAt),
+		string(row.Account), issued, string(row.Client), issued, c.Sandbox, issued)
 	if err != nil {
 		return 0, err
 	}

@@ -22,13 +22,13 @@ import (
 // writing, and what it takes to notice that another file has taken its place
 // or that someone has overwritten it.
 type file struct {
-	path   string
-	reads  *sql.DB
-	writes *sql.DB
-	main   inode
-	log    inode    // of the write-ahead log; zero until it is known
-	stmts  sync.Map // of *sql.Stmt for reading, by their text
-	header *os.File // held open as long as any connection: see close
+	path    string
+	reads   *sql.DB
+	stmts   sync.Map         // of *sql.Stmt for reading, by their text
+	writing driver.Connector // makes the connection of the writer
+	main    inode
+	log     inode    // of the write-ahead log; zero until it is known
+	header  *os.File // held open as long as any connection: see close
 }
 
 type inode struct{ dev, ino uint64 }
@@ -69,20 +69,23 @@ func openFile(path string, wait time.Duration) (*file, error) {
 	if f.main, err = inodeOf(absolute); err != nil {
 		return nil, errors.Join(err, header.Close())
 	}
-	f.reads, err = openPool(absolute, readers, readers, wait, "query_only(1)", "cache_size(-1024)")
+	reading, err := newConnector(absolute, wait, "query_only(1)", "cache_size(-1024)")
 	if err != nil {
 		return nil, errors.Join(err, header.Close())
 	}
-	f.writes, err = openPool(absolute, 1, 0, wait, "cache_size(-8192)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)")
+	f.writing, err = newConnector(absolute, wait,
+		"cache_size(-8192)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)")
 	if err != nil {
-		return nil, errors.Join(err, f.close(false))
+		return nil, errors.Join(err, header.Close())
 	}
+	f.reads = sql.OpenDB(reading)
+	f.reads.SetMaxOpenConns(readers)
+	f.reads.SetMaxIdleConns(readers)
 	return f, nil
 }
 
-// openPool prepares up to n connections to the file, of which it keeps some
-// while they are idle. It opens none yet.
-func openPool(path string, n, idle int, wait time.Duration, pragmas ...string) (*sql.DB, error) {
+// newConnector prepares connections to the file, and opens none.
+func newConnector(path string, wait time.Duration, pragmas ...string) (driver.Connector, error) {
 	query := url.Values{
 		"mode":    {"rw"},
 		"_txlock": {"immediate"},
@@ -99,10 +102,7 @@ func openPool(path string, n, idle int, wait time.Duration, pragmas ...string) (
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector{c})
-	db.SetMaxOpenConns(n)
-	db.SetMaxIdleConns(idle)
-	return db, nil
+	return connector{c}, nil
 }
 
 // connector makes connections that leave the write-ahead log in its place when
@@ -211,18 +211,13 @@ func inodeOf(path string) (inode, error) {
 	return inode{dev: uint64(st.Dev), ino: st.Ino}, nil
 }
 
-// close closes every connection. When tidy is set and the file is in its place,
-// the log is written back into it and removed.
+// close closes the connections that read. The writer has closed its own before.
+// When tidy is set and the file is in its place, the log is written back into
+// it and removed.
 func (f *file) close(tidy bool) error {
-	var errs []error
-	if f.reads != nil {
-		errs = append(errs, f.reads.Close())
-	}
-	if f.writes != nil {
-		if tidy && f.intact() == nil {
-			errs = append(errs, f.tidy())
-		}
-		errs = append(errs, f.writes.Close())
+	errs := []error{f.reads.Close()}
+	if tidy && f.intact() == nil {
+		errs = append(errs, f.tidy())
 	}
 	// Last, since closing any descriptor of a file drops the process's locks
 	// on it where OFD locks cannot be had.
@@ -231,14 +226,14 @@ func (f *file) close(tidy bool) error {
 
 // tidy has the last connection to close write the log back and remove it.
 func (f *file) tidy() error {
-	conn, err := f.writes.Conn(context.Background())
+	c, err := f.connect(context.Background())
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer c.close()
 	// A connection that has read nothing does not know that there is a log.
-	if _, err := conn.ExecContext(context.Background(), `SELECT commits FROM mark`); err != nil {
+	if _, err := c.exec(`SELECT commits FROM mark`); err != nil {
 		return err
 	}
-	return conn.Raw(func(c any) error { return keepLog(c, false) })
+	return keepLog(c.driver, false)
 }

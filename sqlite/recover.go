@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"time"
@@ -104,11 +103,11 @@ func (w *writer) open() error {
 			return err
 		}
 	}
-	conn, err := f.writes.Conn(ctx)
+	c, err := f.connect(ctx)
 	if err != nil {
 		return err
 	}
-	w.conn, w.stmts = conn, make(map[string]*sql.Stmt)
+	w.conn = c
 	return f.intact()
 }
 
@@ -124,16 +123,12 @@ func (w *writer) same(mark Mark) error {
 	return nil
 }
 
-// disconnect closes the connection, so that the next batch makes another. What
-// fails on the way does so for a cause that is known already.
+// disconnect closes the connection, so that the next batch makes another.
 func (w *writer) disconnect() {
-	for _, stmt := range w.stmts {
-		_ = stmt.Close() // a connection with open statements never closes
-	}
 	if w.conn != nil {
-		_ = w.conn.Close()
+		w.conn.close()
+		w.conn = nil
 	}
-	w.conn, w.stmts = nil, nil
 }
 
 // drop closes everything, so that the next batch opens it afresh.

@@ -35,15 +35,15 @@ func (tx *transaction) refresh(r *symbolon.Refresh) (symbolon.RefreshOutcome, er
 	now := millis(r.Now)
 	if r.Rotation != symbolon.RotateNever {
 		n, err := tx.exec(`
-			UPDATE connection SET seq = seq + 1, refreshed_at = ?3, expires_at = ?4
-			WHERE id = ?1 AND seq = ?2 AND ended_at IS NULL AND expires_at > ?3
+			UPDATE connection SET seq = seq + 1, refreshed_at = ?, expires_at = ?
+			WHERE id = ? AND seq = ? AND ended_at IS NULL AND expires_at > ?
 				AND EXISTS (
 					SELECT 1 FROM account
 					WHERE no = account_no AND disabled_at IS NULL AND not_before < connection.created_at)
 				AND EXISTS (
 					SELECT 1 FROM app
 					WHERE no = app_no AND deleted_at IS NULL AND not_before < connection.created_at)`,
-			r.ID[:], seqBase+int64(r.Seq), now, millis(r.ExpiresAt))
+			now, millis(r.ExpiresAt), r.ID[:], seqBase+int64(r.Seq), now)
 		if err != nil {
 			return symbolon.RefreshOutcome{}, err
 		}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -124,11 +125,12 @@ func migrate(ctx context.Context, options Options) (*file, error) {
 }
 
 // up runs the migrations.
-func (f *file) up(ctx context.Context) error {
-	f.writes.SetMaxIdleConns(1)
-	defer f.writes.SetMaxIdleConns(0)
+func (f *file) up(ctx context.Context) (err error) {
+	writes := sql.OpenDB(f.writing)
+	writes.SetMaxOpenConns(1)
+	defer func() { err = errors.Join(err, writes.Close()) }()
 	for _, pragma := range []string{"PRAGMA page_size = 4096", "PRAGMA journal_mode = WAL"} {
-		if _, err := f.writes.ExecContext(ctx, pragma); err != nil {
+		if _, err := writes.ExecContext(ctx, pragma); err != nil {
 			return err
 		}
 	}
@@ -136,12 +138,12 @@ func (f *file) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	migrations, err := goose.NewProvider(goose.DialectSQLite3, f.writes, files,
+	provider, err := goose.NewProvider(goose.DialectSQLite3, writes, files,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return err
 	}
-	_, err = migrations.Up(ctx)
+	_, err = provider.Up(ctx)
 	return err
 }
 
@@ -176,7 +178,12 @@ func (f *file) settle(ctx context.Context, want *Create) (Mark, error) {
 	}
 	if undecided {
 		sandbox := want != nil && want.Sandbox
-		if _, err := f.writes.ExecContext(ctx, `UPDATE mark SET sandbox = ? WHERE sandbox IS NULL`, sandbox); err != nil {
+		c, err := f.connect(ctx)
+		if err != nil {
+			return Mark{}, err
+		}
+		defer c.close()
+		if _, err := c.exec(`UPDATE mark SET sandbox = ? WHERE sandbox IS NULL`, sandbox); err != nil {
 			return Mark{}, err
 		}
 	}

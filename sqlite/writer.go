@@ -35,11 +35,10 @@ func (db *DB) write(ctx context.Context, op string, apply func(tx *transaction) 
 // of the group, but close, which runs after it.
 type writer struct {
 	db      *DB
-	conn    *sql.Conn            // nil until it is needed and after a failure
-	stmts   map[string]*sql.Stmt // prepared on conn
-	commits uint64               // at least so many are durable: ours, and those before ours
-	looked  time.Time            // when the file was last found intact
-	left    remains              // of the file that was given up last
+	conn    *conn     // nil until it is needed and after a failure
+	commits uint64    // at least so many are durable: ours, and those before ours
+	looked  time.Time // when the file was last found intact
+	left    remains   // of the file that was given up last
 	sweep   sweep
 	away    away
 }
@@ -104,11 +103,10 @@ func (w *writer) transact(batch []*request) error {
 // request that met damage, if one did, with the error; otherwise an error means
 // that the whole batch failed.
 func (w *writer) attempt(batch []*request, keep bool) (*request, error) {
-	ctx := context.Background()
-	if _, err := w.exec(ctx, `BEGIN IMMEDIATE`); err != nil {
+	if _, err := w.conn.exec(`BEGIN IMMEDIATE`); err != nil {
 		return nil, w.failed(err)
 	}
-	tx := &transaction{w: w, ctx: ctx}
+	tx := &transaction{w: w}
 	for _, r := range batch {
 		if r.unfit {
 			continue
@@ -145,7 +143,7 @@ func (w *writer) commit(tx *transaction) error {
 		w.rollback()
 		return w.failed(err)
 	}
-	if _, err := w.exec(tx.ctx, `COMMIT`); err != nil {
+	if _, err := w.conn.exec(`COMMIT`); err != nil {
 		w.rollback()
 		if uncertain(err) {
 			err = &unknownError{err}
@@ -164,7 +162,7 @@ func (w *writer) commit(tx *transaction) error {
 // rollback ends the transaction, if SQLite has not done so itself.
 func (w *writer) rollback() {
 	if w.conn != nil {
-		_, _ = w.conn.ExecContext(context.Background(), `ROLLBACK`)
+		_, _ = w.conn.exec(`ROLLBACK`)
 	}
 }
 
@@ -182,35 +180,9 @@ func (w *writer) failed(err error) error {
 	return err
 }
 
-// exec runs a statement that is prepared once for the connection.
-func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, err := w.prepare(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, found := w.stmts[query]; found {
-		return stmt, nil
-	}
-	stmt, err := w.conn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	w.stmts[query] = stmt
-	return stmt, nil
-}
-
 // transaction is what the changes of one batch write together.
 type transaction struct {
 	w     *writer
-	ctx   context.Context
 	wrote bool
 	born  int       // connections inserted
 	at    time.Time // the latest now that a change has carried
@@ -218,7 +190,7 @@ type transaction struct {
 
 // exec returns how many rows the statement changed.
 func (tx *transaction) exec(query string, args ...any) (int64, error) {
-	n, err := tx.w.exec(tx.ctx, query, args...)
+	n, err := tx.w.conn.exec(query, args...)
 	if n > 0 {
 		tx.wrote = true
 	}
@@ -228,11 +200,7 @@ func (tx *transaction) exec(query string, args ...any) (int64, error) {
 // row reads one row into the destinations. The error is sql.ErrNoRows when
 // there is none.
 func (tx *transaction) row(query string, args []any, into ...any) error {
-	stmt, err := tx.w.prepare(tx.ctx, query)
-	if err != nil {
-		return err
-	}
-	return stmt.QueryRowContext(tx.ctx, args...).Scan(into...)
+	return tx.w.conn.row(query, args, into...)
 }
 
 // returning runs a statement that changes at most one row and reads what it
@@ -248,16 +216,16 @@ func (tx *transaction) returning(query string, args []any, into ...any) error {
 // atomically runs a change of several statements: when it fails, what it has
 // done so far is undone, and the transaction goes on.
 func (tx *transaction) atomically(change func() error) error {
-	if _, err := tx.w.exec(tx.ctx, `SAVEPOINT change`); err != nil {
+	if _, err := tx.w.conn.exec(`SAVEPOINT change`); err != nil {
 		return err
 	}
 	err := change()
 	if err != nil {
-		if _, e := tx.w.exec(tx.ctx, `ROLLBACK TO change`); e != nil {
+		if _, e := tx.w.conn.exec(`ROLLBACK TO change`); e != nil {
 			return e
 		}
 	}
-	if _, e := tx.w.exec(tx.ctx, `RELEASE change`); e != nil {
+	if _, e := tx.w.conn.exec(`RELEASE change`); e != nil {
 		return e
 	}
 	return err
