@@ -45,8 +45,10 @@ type play struct {
 	// Exchanges are what went over the wire, the oldest first. When they grow
 	// too many for a cookie, some are forgotten.
 	Exchanges []exchange `json:"e,omitempty"`
-	// Count numbers the exchanges, also those that are forgotten.
-	Count int `json:"n,omitempty"`
+	// Count numbers the exchanges, also those that are forgotten; Done has the
+	// bit of each step that was done well.
+	Count int   `json:"n,omitempty"`
+	Done  uint8 `json:"o,omitempty"`
 }
 
 // How the app sends its parameters and proves itself in steps 3 and 5.
@@ -102,10 +104,13 @@ func challengeOf(verifier string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// add notes an exchange.
+// add notes an exchange, with its step and verdict set.
 func (s *play) add(e exchange) {
 	s.Count++
 	e.Number = s.Count
+	if slices.Contains(goodVerdicts, e.Verdict) {
+		s.Done |= 1 << e.Step
+	}
 	s.Exchanges = append(s.Exchanges, e)
 }
 

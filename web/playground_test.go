@@ -267,6 +267,9 @@ func TestPlaygroundCookie(t *testing.T) {
 	if n := strings.Count(page, "<article"); n < 5 || n > 21 {
 		t.Errorf("%d exchanges are shown", n)
 	}
+	if n := strings.Count(page, `<li class="done">`); n != 4 { // 1, 2 with it, 3 and 5
+		t.Errorf("%d steps are done, want 4", n)
+	}
 	for _, first := range []string{"GET /authorize?", "POST /token"} {
 		if !strings.Contains(page, first) {
 			t.Errorf("%s is forgotten, and it is the last of its step", first)
