@@ -38,6 +38,14 @@ var refreshCases = []testCase{
 		w.refused(r, symbolon.RefreshReplayed)
 		w.equal(w.row(id).EndedBy, symbolon.ByRefreshReplay)
 	}},
+	{"a grace of zero is over a millisecond later", func(w *world) {
+		id := w.connected()
+		w.refresh(w.token(id, 0), symbolon.Rotated, 1, w.now)
+		w.later(time.Millisecond)
+		r := w.token(id, 0)
+		r.Grace = 0
+		w.refused(r, symbolon.RefreshReplayed)
+	}},
 	{"B38, SYM-RT-3: older than the predecessor is a replay: the connection ends, and it is in Changes", func(w *world) {
 		id := w.connected()
 		w.refresh(w.token(id, 0), symbolon.Rotated, 1, w.now)
