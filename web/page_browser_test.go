@@ -92,7 +92,7 @@ type onPage struct {
 const look = `(() => {
   const box = e => e.getBoundingClientRect();
   const say = e => e.outerHTML.slice(0, 80);
-  const seen = e => { const b = box(e); return b.width > 1 && b.height > 1; };
+  const seen = e => { const b = box(e); return b.width > 1 && b.height > 1 && e.checkVisibility(); };
   const controls = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), summary')].filter(seen);
   return {
     Overflow: Math.max(0, document.documentElement.scrollWidth - window.innerWidth),
