@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"testing"
 	"time"
@@ -103,4 +106,63 @@ func fills(t *testing.T, path string, failures int, begin, end func(w *seeded)) 
 		t.Errorf("said %d times that it went and %d times that it is back: %v", gone, back, log.lines)
 	}
 	t.Logf("%d connections fitted; the log: %q", len(made), log.lines)
+}
+
+// cannotGrow is what a child does whose files may not grow: every write past
+// the limit is an I/O error. What was told must be so, and when the limit is
+// gone the store comes back.
+func cannotGrow(db *DB, ids []symbolon.ConnectionID) error {
+	signal.Ignore(unix.SIGXFSZ)
+	w := &seeded{DB: db, ids: ids, seqs: make([]uint64, len(ids))}
+	if err := w.rotate(0); err != nil {
+		return err
+	}
+	st, err := os.Stat(os.Getenv(childPath) + "-wal")
+	if err != nil {
+		return err
+	}
+	limit := func(bytes uint64) error {
+		return unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY})
+	}
+	if err := limit(uint64(st.Size()) + 10_000); err != nil {
+		return err
+	}
+	failures := 0
+	for range 50 {
+		got, err := w.Refresh(context.Background(), w.token(0, w.seqs[0]))
+		switch kind := symbolon.KindOf(err); {
+		case err == nil && got.Seq == w.seqs[0]+1 && (got.Result == symbolon.Rotated || got.Result == symbolon.Repeated):
+			w.seqs[0]++
+		case err == nil || (kind != symbolon.Busy && kind != symbolon.Unknown):
+			return fmt.Errorf("got %+v, %v", got, err)
+		default:
+			failures++
+		}
+	}
+	if failures == 0 {
+		return errors.New("nothing failed")
+	}
+	if err := limit(unix.RLIM_INFINITY); err != nil {
+		return err
+	}
+	for start := time.Now(); time.Since(start) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
+		got, err := w.Refresh(context.Background(), w.token(0, w.seqs[0]))
+		if err == nil && got.Seq == w.seqs[0]+1 {
+			return db.Close()
+		}
+	}
+	return errors.New("it did not come back")
+}
+
+func TestFilesThatCannotGrow(t *testing.T) { // C5, C6
+	w := seed(t, 1)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child(t, "cannot grow", w.path, w.ids).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, w.path, Options{}).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -203,6 +204,18 @@ func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	w.DB = open(t, w.path, Options{})
 	if err := w.rotate(0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestWhatIsToldIsDurable(t *testing.T) { // C4
+	w := seed(t, 0)
+	var synchronous int64
+	var journal string
+	err := w.write(t.Context(), "test", func(tx *transaction) error {
+		return errors.Join(tx.row(`PRAGMA synchronous`, nil, &synchronous), tx.row(`PRAGMA journal_mode`, nil, &journal))
+	})
+	if err != nil || synchronous != 2 || journal != "wal" {
+		t.Fatalf("synchronous=%d, journal_mode=%s, %v; want 2 (FULL) and wal", synchronous, journal, err)
 	}
 }
 

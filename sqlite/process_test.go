@@ -39,14 +39,20 @@ func help(task string) error {
 	if err != nil || task == "open" {
 		return err
 	}
-	// Refreshes each connection over and over, and says so when it is told.
-	ids := strings.Fields(os.Getenv(childIDs))
-	failed := make(chan error)
-	for i, text := range ids {
+	var ids []symbolon.ConnectionID
+	for text := range strings.FieldsSeq(os.Getenv(childIDs)) {
 		id, err := symbolon.ParseConnectionID(text)
 		if err != nil {
 			return err
 		}
+		ids = append(ids, id)
+	}
+	if task == "cannot grow" {
+		return cannotGrow(db, ids)
+	}
+	// Refreshes each connection over and over, and says so when it is told.
+	failed := make(chan error)
+	for i, id := range ids {
 		go func() {
 			w := &seeded{DB: db, ids: []symbolon.ConnectionID{id}, seqs: []uint64{0}}
 			for {
