@@ -216,6 +216,10 @@ func testLooksOfRefusals(t *testing.T, b *chromium) {
 	}
 	q.visit(b.s.base + "/sign-out")
 	q.looksRight("sign-out")
+	q.press("John Doe")
+	q.reads("That account is signed out")
+	q.looksRight("signed-out-one")
+	q.press("Show them")
 	q.press("Sign out of all")
 	q.looksRight("signed-out")
 }
