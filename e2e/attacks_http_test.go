@@ -167,14 +167,11 @@ func TestAttackSlow(t *testing.T) {
 		text  string
 		bound time.Duration
 	}{
-		"nothing at all": {"", 90 * time.Second},
+		"nothing at all": {"", 15 * time.Second},
 		"half a header":  {text[:40], 10 * time.Second},
 		"half a body":    {text[:len(text)-20], 25 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c.bound > 30*time.Second {
-				needLong(t)
-			}
 			t.Parallel()
 			conn := d.dial(t)
 			conn.SetDeadline(time.Now().Add(c.bound))
@@ -202,7 +199,7 @@ func TestAttackSlow(t *testing.T) {
 		if r := d.info(t, v.access); r.Status != 200 {
 			t.Errorf("%d", r.Status)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := time.Since(began); took > 10*time.Second {
 			t.Errorf("a quick client waited %v", took)
 		}
 	})

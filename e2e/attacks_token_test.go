@@ -170,7 +170,7 @@ func TestAttackWrongSecrets(t *testing.T) {
 	}
 	began := time.Now()
 	a.alive(t, tk) // the right secret still works, from the same address
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("the right secret took %v", took)
 	}
 }

@@ -75,9 +75,9 @@ func readReply(from *bufio.Reader) (*reply, error) {
 	return r, nil
 }
 
-// eventually asks for up to five seconds.
+// eventually asks for up to twenty seconds: the machine may be busy.
 func eventually(ok func() bool) bool {
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if ok() {
 			return true
 		}
