@@ -169,17 +169,18 @@ func (h *Handler) logRefusal(ev *event, e *oauth.Error) {
 
 // challenge sets WWW-Authenticate where HTTP asks for it.
 func challenge(header http.Header, e *oauth.Error, code int) {
+	set := func(value string) { header["WWW-Authenticate"] = []string{value} } // as the RFCs spell it
 	switch e.Refusal {
 	case oauth.MissingToken:
 		// RFC 6750 §3.1: without credentials, no error code.
-		header.Set("WWW-Authenticate", `Bearer realm="symbolon"`)
+		set(`Bearer realm="symbolon"`)
 	case oauth.InvalidToken:
-		header.Set("WWW-Authenticate", `Bearer realm="symbolon", error="invalid_token", error_description="`+e.Description+`"`)
+		set(`Bearer realm="symbolon", error="invalid_token", error_description="` + e.Description + `"`)
 	case oauth.InsufficientScope:
-		header.Set("WWW-Authenticate", `Bearer realm="symbolon", error="insufficient_scope", error_description="`+e.Description+`", scope="connect"`)
+		set(`Bearer realm="symbolon", error="insufficient_scope", error_description="` + e.Description + `", scope="connect"`)
 	default:
 		if code == http.StatusUnauthorized {
-			header.Set("WWW-Authenticate", `Basic realm="symbolon", charset="UTF-8"`)
+			set(`Basic realm="symbolon", charset="UTF-8"`)
 		}
 	}
 }

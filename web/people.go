@@ -142,7 +142,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 
 // home is the front door, for whoever comes to the server's bare address.
 func (h *Handler) home(w http.ResponseWriter, r *http.Request, ev *event) error {
-	if h.Sandbox {
+	if h.play != nil {
 		return h.redirect(w, r, ev, "/playground")
 	}
 	return h.redirect(w, r, ev, "/docs")
