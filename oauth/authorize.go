@@ -141,7 +141,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if who.Denied {
 		return nil, proven(refuse(AccessDenied, "The person did not allow the app to connect."))
 	}
-	session, need, err := e.pickAccount(ctx, req, prompt, app, &who)
+	session, need, err := e.pickAccount(ctx, req, prompt, app, code.Scope, &who)
 	if err != nil {
 		return nil, proven(storeError(err))
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // pickAccount decides which account an authorization request is for.
-func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, who *Actor) (symbolon.SignedIn, Need, error) {
+func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, scope symbolon.Scopes, who *Actor) (symbolon.SignedIn, Need, error) {
 	var none symbolon.SignedIn
 	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox {
 		return e.pickSandbox(ctx, req.LoginHint)
@@ -49,6 +49,17 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 	}
 	if who.Interactive {
 		return none, NeedChoice, nil
+	}
+	// An API caller cannot be asked: whoever has allowed the app this, the
+	// latest sign-in first.
+	for _, s := range live {
+		consent, err := e.store.Consent(ctx, s.Account.ID, app.ID)
+		if err != nil && symbolon.KindOf(err) != symbolon.NotFound {
+			return none, NeedSignIn, err
+		}
+		if err == nil && consent.Scope.Covers(scope) {
+			return s, NeedNothing, nil
+		}
 	}
 	return live[0], NeedNothing, nil
 }

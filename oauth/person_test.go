@@ -207,6 +207,7 @@ func TestAPICaller(t *testing.T) {
 	w.cannot(LoginRequired, &w.C1, Actor{}, "login_hint=jane")
 	w.isFor(w.U1.ID, &w.C1, Actor{SignedIn: w.signedIn(w.U1)})
 	w.isFor(w.U1.ID, &w.C1, Actor{SignedIn: w.signedIn(w.U1, w.U2)}) // the latest sign-in
+	w.isFor(w.U1.ID, &w.C1, Actor{SignedIn: w.signedIn(w.U2, w.U1)}) // the latest who has allowed the app
 	w.isFor(w.U1.ID, &w.C1, Actor{SignedIn: w.signedIn(w.U2, w.U1)}, "login_hint=jane")
 	w.cannot(ConsentRequired, &w.C1, Actor{SignedIn: w.signedIn(w.U2)})
 	w.cannot(ConsentRequired, &w.C1, Actor{SignedIn: w.signedIn(w.U1)}, "prompt=consent")
