@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strconv"
 
 	"github.com/symbolon/symbolon"
 )
@@ -13,19 +14,25 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 	if err := atLeastOne(op, q.Limit); err != nil {
 		return nil, err
 	}
-	where, key := `username > ?1`, any(q.After)
-	switch {
-	case q.ID != "":
-		where, key = `id = ?1`, q.ID
-	case q.Username != "":
-		where, key = `username = ?1`, q.Username
+	// Only what is asked for stands in the statement: a condition on a
+	// parameter that says nothing would have SQLite plan it anew at each use.
+	where, args := `deleted_at IS NULL`, []any{q.Limit}
+	only := func(condition string, value any) {
+		args = append(args, value)
+		where += ` AND ` + condition + ` ?` + strconv.Itoa(len(args))
+	}
+	if q.ID != "" {
+		only(`id =`, q.ID)
+	}
+	if q.Username != "" {
+		only(`username =`, q.Username)
+	}
+	if q.After != "" {
+		only(`username >`, q.After)
 	}
 	var accounts []symbolon.Account
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.query(ctx, `
-			SELECT `+accountColumns+` FROM account
-			WHERE `+where+` AND deleted_at IS NULL AND username > ?2 AND (?3 = '' OR username = ?3)
-			ORDER BY username LIMIT ?4`, key, q.After, q.Username, q.Limit)
+		rows, err := f.query(ctx, `SELECT `+accountColumns+` FROM account WHERE `+where+` ORDER BY username LIMIT ?1`, args...)
 		accounts, err = collect(rows, err, func(rows *sql.Rows) (account symbolon.Account, err error) {
 			return account, scanAccount(rows, &account)
 		})

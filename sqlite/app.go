@@ -16,14 +16,20 @@ func (db *DB) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, er
 	if err := atLeastOne(op, q.Limit); err != nil {
 		return nil, err
 	}
+	where, key := `id > ?1`, q.After
+	if q.ID != "" {
+		where, key = `id = ?1`, q.ID
+		if q.After >= q.ID {
+			return nil, nil
+		}
+	}
 	var apps []symbolon.App
 	err := db.read(ctx, op, func(f *file) error {
 		rows, err := f.query(ctx, `
 			SELECT id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
 			       created_at, not_before, version
 			FROM app
-			WHERE deleted_at IS NULL AND id > ?1 AND (?2 = '' OR id = ?2)
-			ORDER BY id LIMIT ?3`, q.After, q.ID, q.Limit)
+			WHERE deleted_at IS NULL AND `+where+` ORDER BY id LIMIT ?2`, key, q.Limit)
 		apps, err = collect(rows, err, scanApp)
 		return err
 	})
