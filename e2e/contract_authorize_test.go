@@ -350,6 +350,9 @@ func TestAuthorizeBrowser(t *testing.T) {
 		if !bytes.Contains(r.Body, []byte(`name="password"`)) {
 			t.Error("it asks for no password")
 		}
+		if bytes.Index(r.Body, []byte(`name="sandbox"`)) < bytes.Index(r.Body, []byte(`name="password"`)) {
+			t.Error("the sandbox accounts are not below the real form")
+		}
 		for _, acc := range d.greet.Accounts {
 			if !bytes.Contains(r.Body, []byte(acc.User)) {
 				t.Errorf("the sandbox account %s is no button", acc.User)
