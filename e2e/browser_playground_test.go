@@ -21,7 +21,7 @@ func (p *tab) shows(step int, status string, parts ...string) {
 		p.t.Fatalf("step %d shows %q, want %s\n%s", step, got.Status, status, got.Wire)
 	}
 	for _, part := range parts {
-		if !strings.Contains(got.Wire, part) {
+		if !strings.Contains(strings.ToLower(got.Wire), strings.ToLower(part)) { // names of headers in any case
 			p.t.Errorf("step %d does not show %q\n%s", step, part, got.Wire)
 		}
 	}
