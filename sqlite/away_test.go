@@ -102,6 +102,23 @@ var troubles = []trouble{
 			overwrite(t, w.path+".new", content.([]byte))
 			move(t, w.path+".new", w.path)
 		}},
+	{name: "replaced by a copy with a log of its own",
+		begin: func(t *testing.T, w *seeded) {},
+		end: func(t *testing.T, w *seeded) {
+			for _, suffix := range []string{"", "-wal"} {
+				content, err := os.ReadFile(w.path + suffix)
+				if err != nil {
+					t.Fatal(err)
+				}
+				overwrite(t, w.path+".new"+suffix, content)
+			}
+			for _, suffix := range []string{"-wal", ""} {
+				move(t, w.path+".new"+suffix, w.path+suffix)
+			}
+			if err := os.Remove(w.path + "-shm"); err != nil {
+				t.Fatal(err)
+			}
+		}},
 	{name: "emptied, and a copy put back",
 		begin: func(t *testing.T, w *seeded) {
 			saved.Store(w.path, w.copy(t))

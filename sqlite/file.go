@@ -1,11 +1,9 @@
 package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"os"
@@ -98,40 +96,7 @@ func newConnector(path string, wait time.Duration, pragmas ...string) (driver.Co
 		}, pragmas...),
 	}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
-	c, err := sqlite.NewConnector(dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	return connector{c}, nil
-}
-
-// connector makes connections that leave the write-ahead log in its place when
-// they close. A connection to a file that was moved away would otherwise
-// delete the log of the one that took its place.
-type connector struct{ driver.Connector }
-
-func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := keepLog(conn, true); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
-}
-
-func keepLog(conn any, keep bool) error {
-	mode := 0
-	if keep {
-		mode = 1
-	}
-	control, ok := conn.(sqlite.FileControl)
-	if !ok {
-		return fmt.Errorf("a connection of type %T has no file control", conn)
-	}
-	_, err := control.FileControlPersistWAL("main", mode)
-	return err
+	return sqlite.NewConnector(dsn.String())
 }
 
 // moved returns an error unless the file that was opened is still the one at
@@ -190,7 +155,8 @@ type remains struct {
 
 // clear sets the log of the file that was given up aside when another file is
 // in its place, such as a copy that was put back: SQLite would take the log for
-// that of the copy and mix the two. Everything in it is in the old file too.
+// that of the copy and mix the two. It is kept, since it holds what the old
+// file does not have yet.
 func (r remains) clear(path string) error {
 	main, err := inodeOf(path)
 	if err != nil || (main == r.main && !r.overwritten) {
@@ -212,28 +178,10 @@ func inodeOf(path string) (inode, error) {
 }
 
 // close closes the connections that read. The writer has closed its own before.
-// When tidy is set and the file is in its place, the log is written back into
-// it and removed.
-func (f *file) close(tidy bool) error {
-	errs := []error{f.reads.Close()}
-	if tidy && f.intact() == nil {
-		errs = append(errs, f.tidy())
-	}
-	// Last, since closing any descriptor of a file drops the process's locks
-	// on it where OFD locks cannot be had.
-	return errors.Join(append(errs, f.header.Close())...)
-}
-
-// tidy has the last connection to close write the log back and remove it.
-func (f *file) tidy() error {
-	c, err := f.connect(context.Background())
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	// A connection that has read nothing does not know that there is a log.
-	if _, err := c.exec(`SELECT commits FROM mark`); err != nil {
-		return err
-	}
-	return keepLog(c.driver, false)
+// The last connection of all processes writes the log back and removes it,
+// unless the file was moved.
+func (f *file) close() error {
+	// The header last, since closing any descriptor of a file drops the
+	// process's locks on it where OFD locks cannot be had.
+	return errors.Join(f.reads.Close(), f.header.Close())
 }

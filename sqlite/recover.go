@@ -136,7 +136,7 @@ func (w *writer) drop() {
 	w.disconnect()
 	if f := w.db.file.Swap(nil); f != nil {
 		w.left = remains{main: f.main, log: f.log}
-		_ = f.close(false)
+		_ = f.close()
 	}
 }
 
@@ -144,7 +144,7 @@ func (w *writer) drop() {
 func (w *writer) close() error {
 	w.disconnect()
 	if f := w.db.file.Swap(nil); f != nil {
-		return f.close(true)
+		return f.close()
 	}
 	return nil
 }

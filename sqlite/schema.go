@@ -28,7 +28,7 @@ const opOpen = "sqlite: open"
 func openMigrated(ctx context.Context, options Options) (*file, Mark, error) {
 	f, version, err := openAny(ctx, options)
 	if err == nil && version < schemaVersion {
-		err = f.close(false)
+		err = f.close()
 		if err == nil {
 			f, err = migrate(ctx, options)
 		}
@@ -38,7 +38,7 @@ func openMigrated(ctx context.Context, options Options) (*file, Mark, error) {
 	}
 	mark, err := f.settle(ctx, options.Create)
 	if err != nil {
-		return nil, Mark{}, openError(options.Path, errors.Join(err, f.close(false)))
+		return nil, Mark{}, openError(options.Path, errors.Join(err, f.close()))
 	}
 	return f, mark, nil
 }
@@ -63,7 +63,7 @@ func openAny(ctx context.Context, options Options) (*file, int, error) {
 			options.Path, version, schemaVersion)
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, f.close(false))
+		return nil, 0, errors.Join(err, f.close())
 	}
 	return f, version, nil
 }
@@ -119,7 +119,7 @@ func migrate(ctx context.Context, options Options) (*file, error) {
 		return nil, err
 	}
 	if err := f.up(ctx); err != nil {
-		return nil, errors.Join(err, f.close(false))
+		return nil, errors.Join(err, f.close())
 	}
 	return f, nil
 }
