@@ -108,6 +108,9 @@ func (w *writer) open() error {
 		return err
 	}
 	w.conn = c
+	if _, err := c.exec(`PRAGMA busy_timeout = 0`); err != nil { // begin waits instead
+		return err
+	}
 	return f.intact()
 }
 

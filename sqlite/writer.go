@@ -103,7 +103,7 @@ func (w *writer) transact(batch []*request) error {
 // request that met damage, if one did, with the error; otherwise an error means
 // that the whole batch failed.
 func (w *writer) attempt(batch []*request, keep bool) (*request, error) {
-	if _, err := w.conn.exec(`BEGIN IMMEDIATE`); err != nil {
+	if err := w.begin(); err != nil {
 		return nil, w.failed(err)
 	}
 	tx := &transaction{w: w}
@@ -132,6 +132,23 @@ func (w *writer) attempt(batch []*request, keep bool) (*request, error) {
 		return nil, nil
 	}
 	return nil, w.commit(tx)
+}
+
+// lockPause is how long to wait before asking for the write lock again. SQLite's
+// own wait grows to a tenth of a second, in which a process that writes without
+// pause would seldom be caught between two transactions.
+const lockPause = 500 * time.Microsecond
+
+// begin takes the write lock, waiting for another process that holds it.
+func (w *writer) begin() error {
+	start := time.Now()
+	for {
+		_, err := w.conn.exec(`BEGIN IMMEDIATE`)
+		if resultCode(err) != code.SQLITE_BUSY || time.Since(start) > w.db.options.Wait {
+			return err
+		}
+		time.Sleep(lockPause)
+	}
 }
 
 func (w *writer) commit(tx *transaction) error {
