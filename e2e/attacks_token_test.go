@@ -207,7 +207,7 @@ func TestAttackAfterTheEnd(t *testing.T) {
 	events := map[string]func(a *app, user string){
 		"the account is disabled": func(_ *app, user string) { d.cli(t, "", nil, "account", "disable", user) },
 		"the account's password is set": func(_ *app, user string) {
-			d.cli(t, "another-long-password-1\n", nil, "account", "set-password", user, "--password-stdin")
+			d.cli(t, newPassword()+"\n", nil, "account", "set-password", user, "--password-stdin")
 		},
 		"the account is deleted": func(_ *app, user string) { d.cli(t, "", nil, "account", "delete", user, "--yes") },
 		"the app is deleted":     func(a *app, _ string) { d.cli(t, "", nil, "app", "delete", a.ID, "--yes") },
@@ -221,8 +221,7 @@ func TestAttackAfterTheEnd(t *testing.T) {
 		user := "b7-" + strings.Repeat("x", n)
 		t.Run(name, func(t *testing.T) {
 			a := d.newApp(t, "https://c1.test/cb")
-			password := "a-long-password-of-" + user
-			secret(kindSecret, password)
+			password := newPassword()
 			d.cli(t, password+"\n", nil, "account", "create", "--username", user, "--name", "B Seven", "--password-stdin")
 			tk, code := a.connect(t, "login_hint", user), a.code(t, "login_hint", user)
 			other := a.connect(t, "login_hint", "john")

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -272,8 +273,8 @@ func TestKillAmidCommands(t *testing.T) {
 		var person struct {
 			ID string `json:"id"`
 		}
-		username := "person-" + strings.Repeat("x", round+1)
-		password := "a-long-password-of-" + username
+		username := fmt.Sprintf("person-%d", round)
+		password := newPassword()
 		wait := usual/2 + rand.N(usual)
 		if round%2 == 0 {
 			if killed(t, wait, "", &a, "app", "create", "--data", dir, "--name", "Crash", "--redirect-uri", "https://crash.test/cb", "--json") {

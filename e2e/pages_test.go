@@ -176,7 +176,7 @@ func TestSessionsEnd(t *testing.T) {
 		},
 		"disabled": func(t *testing.T, _ *person, user string) { s.cli(t, "", nil, "account", "disable", user) },
 		"another password": func(t *testing.T, _ *person, user string) {
-			s.cli(t, "another long password\n", nil, "account", "set-password", user, "--password-stdin")
+			s.cli(t, newPassword()+"\n", nil, "account", "set-password", user, "--password-stdin")
 		},
 		"all ended": func(t *testing.T, _ *person, user string) {
 			s.cli(t, "", nil, "connection", "end", "--account", user, "--yes")

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"io/fs"
 	"os"
@@ -50,6 +51,13 @@ func secret(kind secretKind, texts ...string) {
 			noted.grams[g] = kind
 		}
 	}
+}
+
+// newPassword returns a password that stands in nothing but itself.
+func newPassword() string {
+	p := rand.Text()
+	secret(kindSecret, p)
+	return p
 }
 
 // finder looks for all noted secrets at once, by a rolling hash.

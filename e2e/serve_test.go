@@ -60,8 +60,7 @@ func certificate(t testing.TB, address string) (cert, key string, client *http.C
 // newAccount makes an account by the command line, and returns its password.
 func (s *server) newAccount(t testing.TB, username, name string) (password, id string) {
 	t.Helper()
-	password = "correct horse of " + username + " battery"
-	secret(kindSecret, password)
+	password = newPassword()
 	var v struct {
 		ID string `json:"id"`
 	}
