@@ -76,7 +76,7 @@ func (b *burst) release(t testing.TB, requests []string) []*reply {
 	done.Wait()
 	for i, err := range errs {
 		if err != nil {
-			t.Fatalf("request %d of the burst: %v", i, err)
+			t.Fatalf("request %d of the burst: %v\n%s", i, err, b.s.dump())
 		}
 	}
 	return replies

@@ -211,8 +211,7 @@ func greeted(t testing.TB, dir string, log *os.File, args []string) *server {
 			t.Fatalf("demo printed %q instead of a line of JSON: %v\n%s", text, err, s.logTail())
 		}
 	case <-time.After(30 * time.Second):
-		s.cmd.Process.Kill()
-		t.Fatalf("demo printed nothing in 30 s\n%s", s.logTail())
+		t.Fatalf("demo printed nothing in 30 s\n%s", s.dump())
 	}
 	s.base = s.greet.BaseURL
 	secret(kindSecret, s.greet.ClientSecret)
@@ -282,6 +281,18 @@ func (s *server) stop() int {
 func (s *server) kill() {
 	s.cmd.Process.Kill()
 	<-s.gone
+}
+
+// dump ends a server that hangs, and returns its log with what each of its
+// goroutines was doing.
+func (s *server) dump() string {
+	s.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-s.gone:
+	case <-time.After(10 * time.Second):
+		s.kill()
+	}
+	return s.logText()
 }
 
 func (s *server) logText() string {
