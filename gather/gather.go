@@ -12,6 +12,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 )
 
 var (
@@ -55,6 +56,14 @@ const (
 	waiting state = iota
 	taken
 	abandoned
+)
+
+const (
+	// crowd is how many changes in one batch count as load.
+	crowd = 4
+	// pause is how long the next batch is waited for then: less than a batch
+	// and its commit take.
+	pause = 500 * time.Microsecond
 )
 
 // New starts a group whose batches are run by run, one at a time, with at most
@@ -150,6 +159,12 @@ func (g *Group[T]) loop() {
 	waiters := make([]*waiter[T], 0, g.batch)
 	changes := make([]T, 0, g.batch)
 	for {
+		if len(waiters) >= crowd {
+			// Under load the next batch would be cut short by whoever comes
+			// first. The commit costs much the same however many share it, so
+			// a moment's wait for the others is less for all of them.
+			time.Sleep(pause)
+		}
 		var closed bool
 		waiters, closed = g.take(waiters[:0])
 		if len(waiters) == 0 {

@@ -93,6 +93,7 @@ func TestWhatWaitsTogetherRunsTogether(t *testing.T) {
 			synctest.Wait()
 		}
 		release()
+		time.Sleep(time.Second) // the pauses between crowded batches
 		synctest.Wait()
 		want := []int{1, 8, 8, 4} // the first was alone when it came
 		var got []int

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -64,6 +65,9 @@ type Engine struct {
 	wrong *guesses
 
 	origins *origins
+	seen    *seen
+
+	sandbox atomic.Pointer[sandboxAccount]
 }
 
 // New returns an engine on a store. The feed must have been polled once; the
@@ -79,6 +83,7 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		wrong: newGuesses(),
 
 		origins: newOrigins(store),
+		seen:    newSeen(),
 	}
 	feed.OnChange(e.apps.changed)
 	feed.OnChange(e.origins.changed)

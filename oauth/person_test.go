@@ -250,7 +250,10 @@ func TestSandbox(t *testing.T) {
 	w.cannot(ConsentRequired, &app, Actor{SignedIn: w.signedIn(w.U1)})
 	w.cannot(LoginRequired, &app, Actor{SignedIn: w.signedIn(w.U1)}, "login_hint=jane.doe")
 
+	// What was read is good for as long as the feed is, and no longer.
 	w.store.Once("Accounts", storetest.Lost)
+	w.isFor(jane.ID, &app, Actor{})
+	time.Sleep(w.Engine.cfg.FeedBound)
 	w.cannot(Unavailable, &app, Actor{})
 
 	w.run("a real account as the sandbox's", func(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 // Ring holds the sealing keys. It may be used by many goroutines at once, and
 // loaded again while it is.
 type Ring struct {
-	boxes atomic.Pointer[[]box] // in the order of activeFrom; replaced, never changed
+	boxes      atomic.Pointer[[]box] // in the order of activeFrom; replaced, never changed
+	generation atomic.Uint64
 }
 
 // box is one sealing key, ready for use.
@@ -51,7 +52,21 @@ func (r *Ring) Load(roots []*RootKey, keys []symbolon.Key) error {
 	}
 	slices.SortStableFunc(boxes, func(a, b box) int { return a.activeFrom.Compare(b.activeFrom) })
 	r.boxes.Store(&boxes)
+	r.generation.Add(1)
 	return nil
+}
+
+// Generation grows with each loading and with each key that is retired by now.
+// What was opened in an earlier generation must be opened again: its key may be
+// gone.
+func (r *Ring) Generation(now time.Time) uint64 {
+	n := r.generation.Load() << 32
+	for _, b := range *r.boxes.Load() {
+		if !b.retiredAt.IsZero() && !now.Before(b.retiredAt) {
+			n++
+		}
+	}
+	return n
 }
 
 // Seal seals plain as a value made at this moment, by the key that was active

@@ -138,12 +138,12 @@ func (f *file) up(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, writes, files,
+	migrations, err := goose.NewProvider(goose.DialectSQLite3, writes, files,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	_, err = migrations.Up(ctx)
 	return err
 }
 

@@ -1,14 +1,15 @@
 package web
 
 import (
-	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -37,7 +38,20 @@ type event struct {
 }
 
 func newEvent(r *http.Request) *event {
-	return &event{id: rand.Text(), method: r.Method, start: time.Now()}
+	return &event{id: newRequestID(), method: r.Method, start: time.Now()}
+}
+
+// newRequestID returns 26 characters that no other request has: 128 random bits.
+// They need not be secret, so the fast generator of the standard library will do.
+func newRequestID() string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	var b [26]byte
+	hi, lo := rand.Uint64(), rand.Uint64()
+	for i := range 13 {
+		b[i], b[13+i] = alphabet[hi&31], alphabet[lo&31]
+		hi, lo = hi>>5, lo>>5
+	}
+	return string(b[:])
 }
 
 // about records what a request was about.
@@ -74,8 +88,9 @@ var linePool = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b 
 // JSON handler gives all other lines. It is written by hand since it is written
 // for each request.
 func (ev *event) appendLine(b []byte) []byte {
+	took := time.Since(ev.start)
 	b = append(b, `{"time":"`...)
-	b = time.Now().UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = appendTime(b, ev.start.Add(took))
 	b = append(b, `","level":"`...)
 	b = append(b, ev.level.String()...)
 	b = append(b, `","msg":"request"`...)
@@ -85,7 +100,7 @@ func (ev *event) appendLine(b []byte) []byte {
 	b = append(b, `,"status":`...)
 	b = strconv.AppendInt(b, int64(ev.status), 10)
 	b = append(b, `,"ms":`...)
-	b = strconv.AppendFloat(b, float64(time.Since(ev.start).Microseconds())/1000, 'f', 3, 64)
+	b = appendThousandths(b, took.Microseconds())
 	b = appendField(b, ',', "address", ev.address)
 	b = appendKnown(b, "client_id", string(ev.client))
 	b = appendKnown(b, "account", string(ev.account))
@@ -98,6 +113,35 @@ func (ev *event) appendLine(b []byte) []byte {
 	b = appendKnown(b, "detail", ev.detail)
 	b = appendKnown(b, "note", ev.note)
 	return append(b, "}\n"...)
+}
+
+// appendThousandths appends n/1000 with three decimals.
+func appendThousandths(b []byte, n int64) []byte {
+	b = strconv.AppendInt(b, n/1000, 10)
+	n %= 1000
+	return append(b, '.', byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+}
+
+// second is a second as it is written in the log.
+type second struct {
+	unix int64
+	text string // to the second, without fraction and zone
+}
+
+var lastSecond atomic.Pointer[second]
+
+// appendTime appends a time in RFC 3339 with milliseconds, in UTC. The text of
+// the second is made once a second.
+func appendTime(b []byte, t time.Time) []byte {
+	unix := t.Unix()
+	s := lastSecond.Load()
+	if s == nil || s.unix != unix {
+		s = &second{unix, t.UTC().Format("2006-01-02T15:04:05")}
+		lastSecond.Store(s)
+	}
+	ms := t.Nanosecond() / 1e6
+	b = append(b, s.text...)
+	return append(b, '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z')
 }
 
 func appendKnown(b []byte, name, value string) []byte {

@@ -38,11 +38,12 @@ type server struct {
 
 // Limits of the HTTP server. What a request may take is set in package web.
 const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 60 * time.Second
-	maxHeaderBytes    = 64 << 10
+	// readTimeout bounds header and body together: one deadline a request, and
+	// a body is at most 64 KiB.
+	readTimeout    = 5 * time.Second
+	writeTimeout   = 30 * time.Second
+	idleTimeout    = 60 * time.Second
+	maxHeaderBytes = 64 << 10
 	// stopTimeout bounds how long requests in flight are waited for.
 	stopTimeout = 20 * time.Second
 )
@@ -212,13 +213,12 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 // ones, those in flight finish.
 func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.Handler) error {
 	hs := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Handler:        handler,
+		ReadTimeout:    readTimeout,
+		WriteTimeout:   writeTimeout,
+		IdleTimeout:    idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	if len(s.proxies) > 0 {
 		listener = &guarded{Listener: listener, allowed: s.proxies, log: s.log.Logger}
