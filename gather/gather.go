@@ -2,14 +2,15 @@
 // the same moment are handed to one goroutine as one batch; each caller gets its
 // own outcome once the whole batch is done.
 //
-// Nothing waits for company: a change that comes alone runs alone, at once. A
-// batch is simply what came while the one before it ran, so that its size
-// follows the load.
+// No time passes in waiting for company: a change that comes alone runs alone,
+// at once. A batch is what came while the one before it ran, and what others
+// that are ready to run bring along, so that its size follows the load.
 package gather
 
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -184,6 +185,27 @@ func (g *Group[T]) loop() {
 			w.told <- struct{}{} // never blocks: told has room for the one signal
 		}
 	}
+}
+
+// invite lets callers run that are ready to, as long as more and more come. On
+// a machine with nothing else to do it takes no time; on a busy one they would
+// have kept the processor from this goroutine or the next batch anyway, and now
+// they share this one: a larger batch costs less for each.
+func (g *Group[T]) invite() {
+	for n := g.waiting(); n > 0 && n < g.batch; {
+		runtime.Gosched()
+		now := g.waiting()
+		if now <= n {
+			return
+		}
+		n = now
+	}
+}
+
+func (g *Group[T]) waiting() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.live
 }
 
 // take moves the front of the queue into into.

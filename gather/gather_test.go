@@ -3,6 +3,7 @@ package gather
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,6 +70,30 @@ func TestEachChangeRunsOnceInOrderAndWithItsOwnOutcome(t *testing.T) {
 	g.Close()
 	if total.Load() != callers*each {
 		t.Fatalf("%d changes ran, want %d", total.Load(), callers*each)
+	}
+}
+
+func TestWhoIsReadyToRunJoins(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const callers = 32
+	g := New(callers, callers, run)
+	defer g.Close()
+	jobs := make([]job, callers)
+	var all sync.WaitGroup
+	for i := range jobs {
+		all.Go(func() {
+			if err := g.Do(t.Context(), &jobs[i]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	largest := 0
+	for i := range jobs {
+		largest = max(largest, jobs[i].size)
+	}
+	if largest < callers/2 {
+		t.Fatalf("the largest batch has %d of %d", largest, callers)
 	}
 }
 
