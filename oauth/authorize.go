@@ -258,6 +258,9 @@ func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.
 		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.")
 	}
 	scope, err := symbolon.ParseScopes(req.Scope)
+	if (err != nil || !app.Scope.Covers(scope)) && strings.Contains(req.Scope, ",") {
+		return refuse(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
+	}
 	if err != nil {
 		return refuse(InvalidScope, "The scope is malformed: names are separated by exactly one space (RFC 6749 section 3.3).")
 	}
@@ -289,7 +292,7 @@ func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.
 
 func cannotAsk(need Need) *Error {
 	if need == NeedConsent {
-		return refuse(ConsentRequired, "The account has not allowed this app these scopes; send the person's browser to this address to ask.")
+		return refuse(ConsentRequired, "The account has not allowed this app these scopes; begin step 1 in the person's browser, without prompt=none, to ask.")
 	}
-	return refuse(LoginRequired, "No one is signed in whom this request could be for; send the person's browser to this address.")
+	return refuse(LoginRequired, "No one is signed in whom this request could be for; begin step 1 in the person's browser, without prompt=none, so that they can sign in.")
 }

@@ -40,7 +40,7 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 	if token == nil {
 		token = new(symbolon.AccessToken)
 		if err := e.open(seal.AccessToken, text, token, now); err != nil {
-			return nil, refuse(InvalidToken, "The access token is not one that this server made; it may have been cut or changed on the way.").detail(err.Error())
+			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error())
 		}
 		e.seen.keep(text, token, keys)
 	}

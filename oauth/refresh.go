@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
@@ -35,7 +36,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	}
 	var token symbolon.RefreshToken
 	if err := e.open(seal.RefreshToken, req.RefreshToken, &token, now); err != nil {
-		return nil, refuse(InvalidGrant, "The refresh_token is not one that this server made; it may have been cut or changed on the way.").from(app.ID).detail(err.Error())
+		return nil, refuse(InvalidGrant, notOurs(seal.RefreshToken, "refresh_token", req.RefreshToken)).from(app.ID).detail(err.Error())
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent.
@@ -46,6 +47,9 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	if req.Scope != "" {
 		// RFC 6749 §6: it may name fewer scopes than were granted, never more.
 		if scope, err = symbolon.ParseScopes(req.Scope); err != nil || !token.Scope.Covers(scope) {
+			if strings.Contains(req.Scope, ",") {
+				return nil, no(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
+			}
 			return nil, no(InvalidScope, "A refresh may ask for fewer scopes than were granted, never for others.")
 		}
 	}

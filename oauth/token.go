@@ -86,7 +86,7 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 	}
 	var code symbolon.Code
 	if err := e.open(seal.Code, req.Code, &code, now); err != nil {
-		return nil, refuse(InvalidGrant, "The code is not one that this server made; it may have been cut or changed on the way.").from(app.ID).detail(err.Error())
+		return nil, refuse(InvalidGrant, notOurs(seal.Code, "code", req.Code)).from(app.ID).detail(err.Error())
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent, so that a
@@ -101,7 +101,7 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 		return nil, no(InvalidGrant, why)
 	}
 	if !now.Before(code.ExpiresAt) {
-		return nil, no(InvalidGrant, "The code has expired; it must be redeemed within a minute.")
+		return nil, no(InvalidGrant, "The code has expired; it must be redeemed at once.")
 	}
 
 	// 4. Spend. From here on, a client that hangs up undoes nothing.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -55,6 +56,9 @@ func readParams(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 	var p oauth.Params
 	switch mediaType(r.Header) {
 	case "application/x-www-form-urlencoded":
+		if looksLikeJSON(body) {
+			return none, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The body looks like JSON; send Content-Type: application/json."}
+		}
 		p, err = oauth.ParseForm(string(body))
 	case "application/json":
 		p, err = oauth.ParseJSON(body)
@@ -68,6 +72,12 @@ func readParams(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 		return none, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The body cannot be read: it must be a form, or one flat JSON object of strings, with at most 100 members."}
 	}
 	return p, nil
+}
+
+// looksLikeJSON reports whether a body begins as a JSON object does. As a form it
+// would have no parameter that we know, and the refusal would mislead.
+func looksLikeJSON(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 }
 
 // mediaType returns the type of the body in lower case, or "" when it is

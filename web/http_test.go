@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"sync"
@@ -170,4 +171,16 @@ func (g *gated) text() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.b.String()
+}
+
+// A JSON body under the type that curl -d sets is told what it is.
+func TestJSONSentAsAForm(t *testing.T) {
+	for body, want := range map[string]bool{`{"grant_type":"x"}`: true, " \n{": true, "grant_type=x": false, "": false, "a={": false} {
+		r := httptest.NewRequest("POST", "/token", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		_, err := readParams(httptest.NewRecorder(), r)
+		if said := err != nil && strings.Contains(err.Error(), "looks like JSON"); said != want {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
 }
