@@ -42,10 +42,7 @@ func TestDiskFull(t *testing.T) {
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", mount).CombinedOutput(); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %s", out)
 	}
-	dir := filepath.Join(mount, "data")
-	d := launchDemo(t, dir)
-	t.Cleanup(func() {
-		d.stop()
+	t.Cleanup(func() { // the last thing: servers on it are stopped by then
 		if found := leaks(mount); len(found) > 0 {
 			t.Errorf("%q", found)
 		}
@@ -53,6 +50,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%s", out)
 		}
 	})
+	d := startDemo(t, filepath.Join(mount, "data"))
 	a := d.theApp()
 	var held []tokens
 	for range 8 {
