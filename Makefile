@@ -5,6 +5,11 @@
 GO      ?= go
 PROGRAM := bin/symbolon
 LISTEN  ?= 127.0.0.1:8080
+# Where the demo keeps its data. A second one beside it:
+# make run DATA=.demo2 LISTEN=127.0.0.1:8081
+DATA    ?= .demo
+# Where make install puts the program: in bin below it.
+PREFIX  ?= /usr/local
 # How long make fuzz stays with each target.
 FUZZTIME ?= 10s
 # More flags for go test, such as -run or -v.
@@ -14,13 +19,17 @@ TESTFLAGS ?=
 # the tests start hundreds.
 export GORACE ?= atexit_sleep_ms=0
 
-.PHONY: run build test test-long check setup fuzz bench clean help
+.PHONY: run build install test test-long check setup fuzz bench clean help
 
 run: build
-	@exec $(PROGRAM) demo --listen $(LISTEN) --data .demo
+	@exec $(PROGRAM) demo --listen $(LISTEN) --data $(DATA)
 
 build:
 	$(GO) build -trimpath -buildvcs=auto -o $(PROGRAM) ./cmd/symbolon
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/symbolon
 
 test: setup check
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(TESTFLAGS) ./...
@@ -48,8 +57,9 @@ clean:
 	rm -rf bin .demo .tools
 
 help:
-	@echo 'make run        build, and start the demo on $(LISTEN) with its data in .demo'
+	@echo 'make run        build, and start the demo on $(LISTEN) with its data in $(DATA)'
 	@echo 'make build      build $(PROGRAM)'
+	@echo 'make install    the same, and put it into $(PREFIX)/bin (PREFIX=DIR for another)'
 	@echo 'make test       install what the tests need, then gofmt, vet and all tests'
 	@echo 'make test-long  the same, and the tests that take minutes'
 	@echo 'make check      gofmt and vet only'

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -155,10 +156,30 @@ func checkApp(app *symbolon.App) error {
 		}
 		seen[uri] = true
 	}
+	if app.Public && app.Rotation == symbolon.RotateNever {
+		// RFC 9700 §4.14.2: nothing else would show that the token was stolen.
+		return mend(fmt.Errorf("a public app must not keep its refresh token"), "leave --rotation at always, or register an app with a secret")
+	}
 	if len(app.Scope) == 0 {
 		return mend(fmt.Errorf("an app needs a scope"), "add --scope connect, which every endpoint of the API needs")
 	}
 	return nil
+}
+
+// remarkScopes notes on standard error the scopes of an app of which the consent
+// page has nothing to say yet.
+func (sh *shell) remarkScopes(app *symbolon.App) {
+	known := append(sh.scopes(), symbolon.ScopeConnect)
+	if app.Sandbox {
+		for _, s := range sandboxScopes {
+			known = append(known, s.Name)
+		}
+	}
+	for _, name := range app.Scope {
+		if !slices.Contains(known, name) {
+			fmt.Fprintf(sh.stderr, "symbolon: note: the consent page has no sentence for the scope %s; give the server one in %s: [scopes] %q = \"…\"\n", name, configName, name)
+		}
+	}
 }
 
 // parseScope reads a space-separated list of scopes.

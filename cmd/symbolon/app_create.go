@@ -9,11 +9,12 @@ import (
 // appCreateCmd registers an app.
 type appCreateCmd struct {
 	place
+	createFlag
 	Name         string   `required:"" help:"What the consent page calls the app."`
 	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several."`
 	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces."`
 	Public       bool     `help:"The app cannot keep a secret: it gets none, and must use PKCE."`
-	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to a refresh token: always gives a successor, never the same again."`
+	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  bool     `name:"require-pkce" help:"Refuse authorization requests without PKCE. Platforms such as Zapier send none."`
 	Home         string   `placeholder:"URL" help:"Site of the app's owner, https."`
 	JSON         bool     `name:"json" help:"Print one JSON object."`
@@ -43,7 +44,10 @@ func (c *appCreateCmd) Run(sh *shell) error {
 	if err := checkApp(&app); err != nil {
 		return err
 	}
-	return c.with(sh, true, func(d *desk) error {
+	if err := c.need(c.Data); err != nil {
+		return err
+	}
+	return c.with(sh, c.Create, func(d *desk) error {
 		now := d.clock.Now()
 		app.Sandbox, app.CreatedAt = d.sandbox, now
 		plain := ""
@@ -56,6 +60,7 @@ func (c *appCreateCmd) Run(sh *shell) error {
 			return err
 		}
 		d.settle(sh.ctx)
+		sh.remarkScopes(&app)
 		view := viewApp(&app)
 		view.ClientSecret = plain
 		if c.JSON {

@@ -15,7 +15,7 @@ type appEditCmd struct {
 	AddURIs      []string `name:"add-redirect-uri" sep:"none" placeholder:"URI" xor:"uris" help:"A further redirect URI."`
 	RemoveURIs   []string `name:"remove-redirect-uri" sep:"none" placeholder:"URI" help:"A redirect URI to take away."`
 	Scope        *string  `help:"All that the app may ask for, separated by spaces."`
-	Rotation     *string  `enum:"always,never" help:"What refreshing does to a refresh token: always or never."`
+	Rotation     *string  `enum:"always,never" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  *bool    `name:"require-pkce" negatable:"" help:"Refuse authorization requests without PKCE, or no longer."`
 	Home         *string  `placeholder:"URL" help:"Site of the app's owner, https, or empty for none."`
 	JSON         bool     `name:"json" help:"Print one JSON object."`
@@ -47,6 +47,9 @@ func (c *appEditCmd) Run(sh *shell) error {
 			return err
 		}
 		d.settle(sh.ctx)
+		if c.Scope != nil {
+			sh.remarkScopes(&app)
+		}
 		view := viewApp(&app)
 		if c.JSON {
 			return sh.printJSON(view)

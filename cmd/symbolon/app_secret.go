@@ -52,7 +52,7 @@ func (c *appRotateSecretCmd) Run(sh *shell) error {
 		}
 		fmt.Fprintf(sh.stdout, "client_secret  %s\n\nIt is not shown again: put it where the app keeps it now.\n", plain)
 		if old > 0 {
-			fmt.Fprintf(sh.stdout, "%s still work: once the app uses the new one, retire what “symbolon app show %s” lists.\n", upperFirst(count(old, "older secret", "older secrets")), app.ID)
+			fmt.Fprintf(sh.stdout, "%s: once the app uses the new one, retire what “symbolon app show %s” lists.\n", count(old, "older secret still works", "older secrets still work"), app.ID)
 		}
 		return nil
 	})

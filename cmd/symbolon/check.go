@@ -57,6 +57,19 @@ func (s *settings) check() (checked, error) {
 	return c, errors.Join(faults...)
 }
 
+// hidesCallers reports whether the server looks as if it stood behind a proxy of
+// which it has not been told.
+func (s *settings) hidesCallers() bool {
+	host, _, err := splitListen(s.Listen)
+	return err == nil && isLoopback(host) && strings.HasPrefix(s.BaseURL, "https:") && s.TLSCert == "" && len(s.TrustedProxies) == 0
+}
+
+// What hidesCallers means, and what mends it.
+const (
+	hidesCallers     = "the base URL is https and this server speaks plain HTTP, so a proxy stands before it, and none is trusted: every caller counts as the proxy. All share one budget for signing in, and the log has the proxy's address for everyone's"
+	hidesCallersMend = "name the proxy: --trusted-proxy 127.0.0.1/32, and let it set X-Forwarded-For"
+)
+
 func (l *lifetimes) check() error {
 	const day = 24 * time.Hour
 	faults := []error{

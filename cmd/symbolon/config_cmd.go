@@ -16,14 +16,15 @@ type configCmd struct {
 
 // Help implements kong.HelpProvider.
 func (configCmd) Help() string {
-	return "It takes the same flags, environment and file as serve, and prints what that would run with. Secrets are masked.\n\nExample:\n\n    symbolon config --data /var/lib/symbolon"
+	return "It takes the same flags, environment and file as serve, and prints what that would run with. What is in none of them is that of the server that runs on the data directory, if one does. Secrets are masked.\n\nExample:\n\n    symbolon config --data /var/lib/symbolon"
 }
 
 // settingView is one setting in force.
 type settingView struct {
 	Name  string `json:"name"`
 	Value any    `json:"value"`
-	// From is "default", a flag, an environment variable or a file.
+	// From is "default", a flag, an environment variable, a file, or "the
+	// running server".
 	From string `json:"from"`
 }
 

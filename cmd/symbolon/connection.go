@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -22,7 +23,9 @@ func (connectionCmd) Help() string {
 type connectionView struct {
 	ID          string `json:"id"`
 	Account     string `json:"account"`
+	Username    string `json:"username,omitempty"`
 	ClientID    string `json:"client_id"`
+	App         string `json:"app,omitempty"`
 	Scope       string `json:"scope"`
 	State       string `json:"state"` // live, expired or ended
 	CreatedAt   stamp  `json:"created_at"`
@@ -61,6 +64,7 @@ type connectionListCmd struct {
 	App     string `placeholder:"CLIENT_ID" help:"Only those of this app."`
 	Live    bool   `help:"Leave out what has ended or is expired."`
 	Limit   int    `default:"100" help:"At most so many."`
+	Long    bool   `help:"Show the ids of accounts and apps, scopes and all times too. The lines are then long."`
 	JSON    bool   `name:"json" help:"Print one JSON array."`
 }
 
@@ -88,6 +92,9 @@ func (c *connectionListCmd) Run(sh *shell) error {
 		for i := range list {
 			views = append(views, viewConnection(&list[i], now))
 		}
+		if err := d.nameEnds(sh, views); err != nil {
+			return err
+		}
 		if c.JSON {
 			return sh.printJSON(views)
 		}
@@ -95,13 +102,9 @@ func (c *connectionListCmd) Run(sh *shell) error {
 			fmt.Fprintln(sh.stdout, "There are no connections.")
 			return nil
 		}
-		rows := [][]string{{"ID", "ACCOUNT", "APP", "SCOPE", "STATE", "CREATED", "REFRESHED"}}
-		for _, v := range views {
-			state := v.State
-			if v.EndedBy != "" {
-				state += ": " + v.EndedBy
-			}
-			rows = append(rows, []string{v.ID, v.Account, v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt)})
+		rows := connectionRows(views)
+		if c.Long {
+			rows = longConnectionRows(views)
 		}
 		if err := sh.printTable(rows); err != nil {
 			return err
@@ -111,6 +114,69 @@ func (c *connectionListCmd) Run(sh *shell) error {
 		}
 		return nil
 	})
+}
+
+// nameEnds fills in the usernames and the names of the apps. Those of what was
+// deleted stay empty.
+func (d *desk) nameEnds(sh *shell, views []connectionView) error {
+	usernames, apps := make(map[string]string), make(map[string]string)
+	for i := range views {
+		v := &views[i]
+		if _, ok := usernames[v.Account]; !ok {
+			found, err := d.store.Accounts(sh.ctx, symbolon.AccountQuery{ID: symbolon.AccountID(v.Account), Limit: 1})
+			if err != nil {
+				return err
+			}
+			usernames[v.Account] = first(found).Username
+		}
+		if _, ok := apps[v.ClientID]; !ok {
+			found, err := d.store.Apps(sh.ctx, symbolon.AppQuery{ID: symbolon.ClientID(v.ClientID), Limit: 1})
+			if err != nil {
+				return err
+			}
+			apps[v.ClientID] = ""
+			if len(found) == 1 {
+				apps[v.ClientID] = found[0].Name
+			}
+		}
+		v.Username, v.App = usernames[v.Account], apps[v.ClientID]
+	}
+	return nil
+}
+
+// connectionRows are connections for a terminal of 120 columns: an id has 32 characters,
+// why it ended at most 22, a date 10.
+func connectionRows(views []connectionView) [][]string {
+	rows := [][]string{{"ID", "USERNAME", "APP", "STATE", "REFRESHED"}}
+	for _, v := range views {
+		state := v.State
+		if v.EndedBy != "" {
+			state = strings.TrimPrefix(v.EndedBy, "authorization ")
+		}
+		refreshed := strings.Split(whenStamp(v.RefreshedAt), " ")[0]
+		rows = append(rows, []string{v.ID, shorten(orDash(v.Username), 20), shorten(orDash(v.App), 24), state, refreshed})
+	}
+	return rows
+}
+
+func longConnectionRows(views []connectionView) [][]string {
+	rows := [][]string{{"ID", "USERNAME", "ACCOUNT", "APP", "CLIENT_ID", "SCOPE", "STATE", "CREATED", "REFRESHED", "EXPIRES"}}
+	for _, v := range views {
+		state := v.State
+		if v.EndedBy != "" {
+			state += ": " + v.EndedBy
+		}
+		rows = append(rows, []string{v.ID, orDash(v.Username), v.Account, orDash(v.App), v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt), whenStamp(v.ExpiresAt)})
+	}
+	return rows
+}
+
+// shorten cuts a text to a number of characters, and shows that it did.
+func shorten(s string, most int) string {
+	if r := []rune(s); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return s
 }
 
 // narrow fills in the account and the app that were named.

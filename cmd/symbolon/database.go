@@ -19,6 +19,23 @@ type desk struct {
 	sandbox bool
 }
 
+// createFlag is what makes a data directory without a server.
+type createFlag struct {
+	Create bool `name:"create" help:"Make the database, as that of a real server, if there is none."`
+}
+
+// need refuses a directory without a database, unless one is to be made.
+func (f *createFlag) need(dir string) error {
+	if f.Create {
+		return nil
+	}
+	err := needDatabase(dir)
+	if _, ok := errors.AsType[*mendable](err); ok {
+		return mend(err, "name the directory of the server with --data. If there is no server yet, start it once (symbolon serve --data %s), or add --create", dir)
+	}
+	return err
+}
+
 // open opens the data directory of a command. With make set, a missing one is
 // made, as that of a real server.
 func (p *place) open(sh *shell, make bool) (*desk, error) {

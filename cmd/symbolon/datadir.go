@@ -50,7 +50,7 @@ func needDatabase(dir string) error {
 	path := filepath.Join(dir, databaseName)
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return mend(fmt.Errorf("there is no database in %s", dir), "name the directory of the server with --data; “symbolon serve” or “symbolon app create” makes a new one")
+		return mend(fmt.Errorf("there is no database in %s", dir), "name the directory of the server with --data; “symbolon serve” makes a new one")
 	}
 	if err != nil {
 		return fmt.Errorf("the database cannot be read: %w", err)
@@ -63,7 +63,13 @@ type running struct {
 	PID    int    `json:"pid"`
 	Listen string `json:"listen"`
 	TLS    bool   `json:"tls"`
+	// Settings are those that it runs with, by name, for doctor and config. No
+	// secret is among them.
+	Settings map[string]any `json:"settings,omitempty"`
 }
+
+// maxRunning bounds what is read of a lock, in bytes.
+const maxRunning = 1 << 20
 
 // dirLock is the lock of a data directory, which one server at a time holds.
 type dirLock struct{ f *os.File }
@@ -139,7 +145,7 @@ func whoRuns(dir string) (running, bool) {
 
 func readRunning(f *os.File) running {
 	var r running
-	text, err := io.ReadAll(io.NewSectionReader(f, 0, 4096))
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, maxRunning))
 	if err == nil {
 		json.Unmarshal(text, &r) //nolint:errcheck // it may be empty: then we do not know who
 	}

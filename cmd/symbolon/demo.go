@@ -65,7 +65,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	defer lines.Close()
 	box := &sandbox{host: host}
 	s := &server{
-		settings: settings{place: place{Data: c.Data}, lifetimes: demoLifetimes},
+		settings: settings{place: place{Data: c.Data}, Listen: c.Listen, lifetimes: demoLifetimes, logSettings: c.logSettings},
 		checked:  checked{listen: c.Listen, scopes: sandboxScopes},
 		sandbox:  box,
 		env:      sh.env,

@@ -19,7 +19,7 @@ type doctorCmd struct {
 
 // Help implements kong.HelpProvider.
 func (doctorCmd) Help() string {
-	return "It takes the same flags, environment and file as serve, changes nothing, and may run beside the server. The exit status is 1 when something is broken.\n\nExample:\n\n    symbolon doctor --data /var/lib/symbolon"
+	return "It takes the same flags, environment and file as serve, and what is in none of them from the server that runs on the data directory. It changes nothing. The exit status is 1 when something is broken.\n\nExample:\n\n    symbolon doctor --data /var/lib/symbolon"
 }
 
 // How grave a finding is.
@@ -90,14 +90,14 @@ func (c *doctorCmd) print(sh *shell, d *diagnosis) error {
 // examine makes every check that the ones before it leave possible.
 func (c *doctorCmd) examine(sh *shell, d *diagnosis) {
 	if !c.checkDir(d) {
-		c.checkSettings(d, false)
+		c.checkSettings(sh, d, false)
 		return
 	}
 	c.checkDisk(d)
 	db, err := sqlite.Open(sh.ctx, sqlite.Options{Path: filepath.Join(c.Data, databaseName)})
 	if err != nil {
 		d.fault("database", broken, openHint(err))
-		c.checkSettings(d, false)
+		c.checkSettings(sh, d, false)
 		return
 	}
 	defer db.Close()
@@ -106,7 +106,7 @@ func (c *doctorCmd) examine(sh *shell, d *diagnosis) {
 		d.fault("database", broken, openHint(err))
 		return
 	}
-	c.checkSettings(d, m.Sandbox)
+	c.checkSettings(sh, d, m.Sandbox)
 	if !m.Sandbox {
 		c.checkTLS(d, time.Now())
 	}
@@ -138,13 +138,20 @@ func openHint(err error) error {
 }
 
 // checkSettings holds the settings to what serve demands of them.
-func (c *doctorCmd) checkSettings(d *diagnosis, sandbox bool) {
+func (c *doctorCmd) checkSettings(sh *shell, d *diagnosis, sandbox bool) {
 	if sandbox {
 		return // the demo takes none of them
 	}
 	_, err := c.check()
 	if err == nil {
-		d.add("settings", fine, "", "base URL %s, listening on %s", c.BaseURL, c.Listen)
+		told := ""
+		if sh.sources["base_url"] == fromRunning {
+			told = ", from the running server"
+		}
+		d.add("settings", fine, "", "base URL %s, listening on %s%s", c.BaseURL, c.Listen, told)
+		if c.hidesCallers() {
+			d.add("settings", warning, hidesCallersMend, "%s", hidesCallers)
+		}
 		return
 	}
 	for _, fault := range unjoin(err) {

@@ -18,7 +18,9 @@ type keyring struct {
 	store  symbolon.Store
 	log    *slog.Logger
 	ring   *seal.Ring
-	late   atomic.Bool // a reading failed and is being tried again
+	// sandbox says that nothing here is worth a copy.
+	sandbox bool
+	late    atomic.Bool // a reading failed and is being tried again
 }
 
 // open makes the first key of a new database, and opens the keys of any other.
@@ -57,7 +59,9 @@ func (k *keyring) begin(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		k.log.Info("a root key was made: save a copy apart from the database", "file", k.source.path)
+		if !k.sandbox {
+			k.log.Info("a root key was made: save a copy apart from the database", "file", k.source.path)
+		}
 		roots = []*seal.RootKey{root}
 	case err != nil:
 		return err

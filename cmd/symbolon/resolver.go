@@ -26,6 +26,8 @@ type resolver struct {
 	file   string         // which was read, or empty
 	values map[string]any // of the file
 	found  map[*kong.Flag]string
+	// running is the server on the data directory, once it was looked for.
+	running *running
 }
 
 func newResolver(env lookup) *resolver {
@@ -74,7 +76,7 @@ func (r *resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 		return nil, nil
 	}
 	if err := r.load(ctx); err != nil {
-		return nil, err
+		return nil, &settingError{err}
 	}
 	var value any
 	from := ""
@@ -82,20 +84,32 @@ func (r *resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 		value, from = text, envName(name)
 	} else if v, ok := r.values[name]; ok {
 		value, from = v, r.file
+	} else if v, ok := r.fromServer(ctx, name); ok && asks(ctx) {
+		value, from = v, fromRunning
 	} else {
 		return nil, nil
 	}
 	if err := fits(flag, value); err != nil {
-		return nil, fmt.Errorf("%s in %s: %w", name, from, err)
+		return nil, &settingError{fmt.Errorf("%s in %s: %w", name, from, err)}
 	}
 	r.found[flag] = from
 	return value, nil
 }
 
+// settingError is a fault in the environment or the file, which no flag that
+// someone gave has to do with.
+type settingError struct{ err error }
+
+func (e *settingError) Error() string { return e.err.Error() }
+func (e *settingError) Unwrap() error { return e.err }
+
 // fits reports whether a value can be that of a flag.
 func fits(flag *kong.Flag, value any) error {
 	trial := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), trial); err != nil {
+		if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "--") {
+			return inner // no one gave the flag
+		}
 		return err
 	}
 	if flag.Enum != "" && !slices.Contains(strings.Split(flag.Enum, ","), fmt.Sprint(value)) {
@@ -110,10 +124,11 @@ func (r *resolver) load(ctx *kong.Context) error {
 		return nil
 	}
 	r.loaded = true
-	named := r.early(ctx, "config")
+	named, _ := r.early(ctx, "config")
 	file := named
 	if file == "" {
-		file = filepath.Join(r.early(ctx, "data"), configName)
+		dir, _ := r.early(ctx, "data")
+		file = filepath.Join(dir, configName)
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && named == "" {
@@ -149,7 +164,11 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 			return nil, mend(fmt.Errorf("%s: unknown key %q", file, key), "the keys are %s", strings.Join(r.keys(), ", "))
 		}
 		switch v := values[key].(type) {
-		case string, bool, []any:
+		case string, bool:
+		case []any:
+			if r.known[key].Target.Kind() != reflect.Slice {
+				return nil, mend(fmt.Errorf("%s: %s is not a list", file, key), "write it as %s = \"value\"", key)
+			}
 		case int64:
 			values[key] = fmt.Sprint(v)
 		case map[string]any:
@@ -168,24 +187,24 @@ func (r *resolver) keys() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.known)), func(name string) bool { return name == "config" })
 }
 
-// early returns the value of a setting that says where the file is: it cannot
-// be in the file.
-func (r *resolver) early(ctx *kong.Context, name string) string {
+// early returns the value of a setting that says where the file is, so that it
+// cannot be in the file, and whether it was given or is the default.
+func (r *resolver) early(ctx *kong.Context, name string) (value string, given bool) {
 	for _, flag := range ctx.Flags() {
 		if settingOf(flag.Value) != name {
 			continue
 		}
 		for _, p := range ctx.Path {
 			if p.Flag == flag {
-				return fmt.Sprint(ctx.FlagValue(flag))
+				return fmt.Sprint(ctx.FlagValue(flag)), true
 			}
 		}
 		if text, ok := r.env(envName(name)); ok && text != "" {
-			return text
+			return text, true
 		}
-		return flag.Default
+		return flag.Default, false
 	}
-	return ""
+	return "", false
 }
 
 // sources says of each setting of the chosen command where it came from.

@@ -43,6 +43,8 @@ type shell struct {
 	sources map[string]string
 	// file is the configuration file that was read, or empty.
 	file string
+	// scopes returns the names of the scopes that are known to have a sentence.
+	scopes func() []string
 }
 
 // lookup reads an environment variable, as os.LookupEnv does.
@@ -69,16 +71,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return sh.fail(err)
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := parser.Parse(spellings(args))
 	if err != nil {
 		sh.fail(usageError(err))
 		return exitUsage
 	}
 	sh.sources, sh.file = settings.sources(parsed), settings.file
+	sh.scopes = func() []string { return settings.scopes(parsed) }
 	if err := parsed.Run(sh); err != nil {
 		return sh.fail(err)
 	}
 	return exitOK
+}
+
+// spellings turns what people try first into what the parser takes.
+func spellings(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(append([]string{}, args[1:]...), "--help")
+	case len(args) == 1 && args[0] == "--version":
+		return []string{"version"}
+	}
+	return args
 }
 
 func newParser(settings *resolver, stdout, stderr io.Writer) (*kong.Kong, error) {
@@ -101,6 +117,9 @@ func newParser(settings *resolver, stdout, stderr io.Writer) (*kong.Kong, error)
 
 // usageError adds to a wrong command line where help is to be had.
 func usageError(err error) error {
+	if setting, ok := errors.AsType[*settingError](err); ok {
+		return setting.err // without the flag that the parser was at
+	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil {
 		at := "symbolon"

@@ -30,6 +30,9 @@ func (c *serveCmd) Run(sh *shell) error {
 	defer lines.Close()
 	log := c.logs(lines, false)
 	s := &server{settings: c.settings, checked: checked, env: sh.env, log: log, ready: func(address net.Addr) error {
+		if c.hidesCallers() {
+			log.Warn(hidesCallers, "mend", hidesCallersMend)
+		}
 		log.Info("serving", "base_url", c.BaseURL, "listen", address.String(), "data", c.Data, "version", thisBuild().Version)
 		return nil
 	}}

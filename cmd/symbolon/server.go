@@ -34,6 +34,7 @@ type server struct {
 
 	clock *usedClock
 	store *sqlite.DB
+	pair  *pair // when TLS ends here
 }
 
 // Limits of the HTTP server. What a request may take is set in package web.
@@ -51,6 +52,11 @@ const (
 // run serves until the context ends, and then until what was accepted is
 // answered.
 func (s *server) run(ctx context.Context) (err error) {
+	if s.TLSCert != "" { // first, so that a wrong path leaves nothing behind
+		if s.pair, err = loadPair(s.TLSCert, s.TLSKey, s.log.Logger); err != nil {
+			return err
+		}
+	}
 	if err := makeDir(s.Data); err != nil {
 		return err
 	}
@@ -87,7 +93,7 @@ func (s *server) run(ctx context.Context) (err error) {
 			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
 		})
 	})
-	if err := lock.tell(runningAt(listener.Addr(), s.TLSCert != "")); err != nil {
+	if err := lock.tell(s.running(listener.Addr())); err != nil {
 		return err
 	}
 	return s.serve(ctx, listener, handler)
@@ -163,7 +169,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	}
 	// After the first reading of the changes, so that the keys are as new as
 	// it; what changes later is told.
-	keys := &keyring{source: findRoot(s.Data, s.RootKeyFile, s.env), store: s.store, log: s.log.Logger}
+	keys := &keyring{source: findRoot(s.Data, s.RootKeyFile, s.env), store: s.store, log: s.log.Logger, sandbox: s.sandbox != nil}
 	if err := keys.open(ctx, s.clock.Now()); err != nil {
 		return nil, nil, err
 	}
@@ -227,12 +233,8 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 		debug.SetGCPercent(gcPercent)
 	}
 	failed := make(chan error, 1)
-	if s.TLSCert != "" {
-		pair, err := loadPair(s.TLSCert, s.TLSKey, s.log.Logger)
-		if err != nil {
-			return err
-		}
-		hs.TLSConfig = pair.config()
+	if s.pair != nil {
+		hs.TLSConfig = s.pair.config()
 		go func() { failed <- hs.ServeTLS(listener, "", "") }()
 	} else {
 		go func() { failed <- hs.Serve(listener) }()
@@ -255,8 +257,4 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 	}
 	s.log.Info("stopped")
 	return nil
-}
-
-func runningAt(address net.Addr, tls bool) running {
-	return running{PID: syscall.Getpid(), Listen: address.String(), TLS: tls}
 }

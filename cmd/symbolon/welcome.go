@@ -89,7 +89,7 @@ func (w *welcome) lines() [6]string {
 	}
 	return [6]string{
 		keep(fmt.Sprintf("curl -sS '%s/authorize?%s'", w.BaseURL, query.Encode()), "code"),
-		fmt.Sprintf(`curl -sS "%s?code=$code&state=hello"; echo`, callback),
+		fmt.Sprintf(`curl -sS "%s?code=$code&state=hello&iss=%s"; echo`, callback, url.QueryEscape(w.BaseURL)),
 		keep(fmt.Sprintf(`curl -sS %s/token -d grant_type=authorization_code -d "code=$code" -d redirect_uri=%s %s`, w.BaseURL, callback, client), "access_token", "refresh_token"),
 		fmt.Sprintf(`curl -sS %s/info -H "Authorization: Bearer $access_token"; echo`, w.BaseURL),
 		keep(fmt.Sprintf(`curl -sS %s/refresh -d "refresh_token=$refresh_token" %s`, w.BaseURL, client), "access_token", "refresh_token"),

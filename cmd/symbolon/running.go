@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"reflect"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// fromRunning is the source of a setting that a running server has told.
+const fromRunning = "the running server"
+
+// running is what the server writes into the lock.
+func (s *server) running(address net.Addr) running {
+	told := s.settings.tell()
+	if s.sandbox != nil {
+		told["base_url"] = "http://" + address.String()
+	}
+	return running{PID: syscall.Getpid(), Listen: address.String(), TLS: s.TLSCert != "", Settings: told}
+}
+
+// tell returns the settings in the form in which a configuration file has them,
+// without those that are empty. The data directory is where they are written,
+// and the file need not be the same any more.
+func (s *settings) tell() map[string]any {
+	values := make(map[string]any)
+	collect(reflect.ValueOf(*s), values)
+	told := make(map[string]any)
+	for name, value := range values {
+		if name == "data" || name == "config" || reflect.ValueOf(value).IsZero() && name != "connection_lifetime" {
+			continue
+		}
+		switch v := value.(type) {
+		case []string, map[string]string:
+			told[name] = v
+		default:
+			told[name] = fmt.Sprint(v)
+		}
+	}
+	for _, name := range [...]string{"tls_cert", "tls_key", "root_key_file"} {
+		// Who reads it may stand in another directory.
+		if path, ok := told[name].(string); ok {
+			if whole, err := filepath.Abs(path); err == nil {
+				told[name] = whole
+			}
+		}
+	}
+	return told
+}
+
+// asks reports whether the command asks how a server runs, and so takes from it
+// what is not given otherwise.
+func asks(ctx *kong.Context) bool {
+	node := ctx.Selected()
+	return node != nil && (node.Name == "doctor" || node.Name == "config")
+}
+
+// fromServer returns what the server that runs on the data directory, if any,
+// says of a setting.
+func (r *resolver) fromServer(ctx *kong.Context, name string) (any, bool) {
+	if r.running == nil {
+		who, _ := whoRuns(r.dataDir(ctx))
+		r.running = &who
+	}
+	value, ok := r.running.Settings[name]
+	return value, ok
+}
+
+// scopes returns the names of the scopes that have a sentence in the
+// configuration file or in the server that runs.
+func (r *resolver) scopes(ctx *kong.Context) []string {
+	var names []string
+	take := func(value any) {
+		if table, ok := value.(map[string]any); ok {
+			for name := range table {
+				names = append(names, name)
+			}
+		}
+	}
+	take(r.values["scopes"])
+	if value, ok := r.fromServer(ctx, "scopes"); ok {
+		take(value)
+	}
+	return names
+}
+
+// dataDir returns the data directory of a command.
+func (r *resolver) dataDir(ctx *kong.Context) string {
+	dir, given := r.early(ctx, "data")
+	if inFile, ok := r.values["data"].(string); ok && !given {
+		return inFile
+	}
+	return dir
+}
