@@ -43,6 +43,9 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 			}
 		}
 		// Whoever is hinted at is not signed in: never another's code.
+		if !who.Interactive && e.cfg.Sandbox && app.Sandbox {
+			return e.pickSandbox(ctx, req.LoginHint)
+		}
 		return none, NeedSignIn, nil
 	}
 	if len(live) == 1 {

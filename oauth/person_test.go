@@ -246,9 +246,10 @@ func TestSandbox(t *testing.T) {
 	// A browser is asked, here too.
 	w.needs(NeedSignIn, &app, Actor{Interactive: true})
 	w.needs(NeedConsent, &app, Actor{Interactive: true, SignedIn: w.signedIn(jane)})
-	// Who carries a session speaks for it, and for no sandbox account.
+	// Who carries a session speaks for it, unless another is named.
 	w.cannot(ConsentRequired, &app, Actor{SignedIn: w.signedIn(w.U1)})
-	w.cannot(LoginRequired, &app, Actor{SignedIn: w.signedIn(w.U1)}, "login_hint=jane.doe")
+	w.isFor(jane.ID, &app, Actor{SignedIn: w.signedIn(w.U1)}, "login_hint=jane.doe")
+	w.cannot(LoginRequired, &app, Actor{SignedIn: w.signedIn(w.U1)}, "login_hint=nobody")
 
 	// What was read is good for as long as the feed is, and no longer.
 	w.store.Once("Accounts", storetest.Lost)

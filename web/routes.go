@@ -125,10 +125,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// maxTarget bounds a request's path and query, in bytes; maxHeader each header.
+// maxTarget bounds a request's path and query, in bytes; maxHeader each header,
+// maxHeaders all of them.
 const (
-	maxTarget = 12 << 10
-	maxHeader = 16 << 10
+	maxTarget  = 12 << 10
+	maxHeader  = 16 << 10
+	maxHeaders = 64 << 10
 )
 
 func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt *route) error {
@@ -145,10 +147,12 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt
 	if len(r.RequestURI) > maxTarget {
 		return &httpError{status: http.StatusRequestURITooLong, code: "invalid_request", description: "The address with its query is longer than 12 KiB."}
 	}
-	for _, values := range r.Header {
+	total := 0
+	for name, values := range r.Header {
 		for _, v := range values {
-			if len(v) > maxHeader {
-				return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, code: "invalid_request", description: "A header is longer than 16 KiB."}
+			total += len(name) + len(v)
+			if len(v) > maxHeader || total > maxHeaders {
+				return &httpError{status: http.StatusRequestHeaderFieldsTooLarge, code: "invalid_request", description: "A header is longer than 16 KiB, or all together than 64 KiB."}
 			}
 		}
 	}

@@ -41,10 +41,12 @@ type server struct {
 const (
 	// readTimeout bounds header and body together: one deadline a request, and
 	// a body is at most 64 KiB.
-	readTimeout    = 5 * time.Second
-	writeTimeout   = 30 * time.Second
-	idleTimeout    = 60 * time.Second
-	maxHeaderBytes = 64 << 10
+	readTimeout  = 5 * time.Second
+	writeTimeout = 30 * time.Second
+	idleTimeout  = 60 * time.Second
+	// maxHeaderBytes is where net/http stops reading, and refuses in plain text;
+	// package web refuses much less, in JSON.
+	maxHeaderBytes = 256 << 10
 	// stopTimeout bounds how long requests in flight are waited for.
 	stopTimeout = 20 * time.Second
 )
