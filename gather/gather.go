@@ -189,18 +189,14 @@ func (g *Group[T]) loop() {
 	}
 }
 
-// invite lets callers run that are ready to, as long as more and more come. On
-// a machine with nothing else to do it takes no time; on a busy one they would
-// have kept the processor from this goroutine or the next batch anyway, and now
-// they share this one: a larger batch costs less for each.
+// invite lets callers run that are ready to, when some wait already. With
+// nothing else to do for the processor it takes no time; on a busy one those
+// callers join this batch instead of the next, and a larger batch costs less for
+// each. Once is enough: to wait until no more come would gather everyone into
+// one batch, with nobody left to use the processor while it is made durable.
 func (g *Group[T]) invite() {
-	for n := g.waiting(); n > 0 && n < g.batch; {
+	if n := g.waiting(); n > 0 && n < g.batch {
 		runtime.Gosched()
-		now := g.waiting()
-		if now <= n {
-			return
-		}
-		n = now
 	}
 }
 

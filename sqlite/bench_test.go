@@ -18,7 +18,8 @@ const callers = 64
 // the processor time for each, and by how much the file grew.
 func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
 	b.Helper()
-	size := fileSize(b, w.path)
+	size, mark := fileSize(b, w.path), w.mark(b)
+	unix.Sync() // what filling has left to write
 	var next atomic.Int64
 	var all sync.WaitGroup
 	b.ReportAllocs()
@@ -38,8 +39,17 @@ func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
 	b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(b.N)/float64(w.mark(b).Commits-mark.Commits), "op/commit")
 	b.ReportMetric(float64(fileSize(b, w.path)-size)/1e6, "grown-MB")
 	b.ReportMetric(float64(fileSize(b, w.path+"-wal"))/1e6, "wal-MB")
+}
+
+func (w *seeded) mark(b *testing.B) Mark {
+	mark, err := w.Mark(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return mark
 }
 
 func fileSize(b *testing.B, path string) int64 {

@@ -96,7 +96,8 @@ func seedAt(t testing.TB, path string, connections int, options Options) *seeded
 	t.Helper()
 	w := &seeded{
 		DB: open(t, path, options), path: path, account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
-		now: time.Now().Truncate(time.Millisecond),
+		// The connections are born a tenth of a millisecond apart, up to now.
+		now: time.Now().Add(-time.Duration(connections) * time.Millisecond / 10).Truncate(time.Millisecond),
 	}
 	ctx := t.Context()
 	for _, err := range []error{
