@@ -95,36 +95,35 @@ func TestDocsCommandLines(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("no curl on this machine")
 	}
-	blocks := regexp.MustCompile(`(?s)<pre[^>]*>(BASE=|curl )(.*?)</pre>`).FindAllStringSubmatch(page, -1)
+	blocks := regexp.MustCompile(`(?s)<pre[^>]*>((?:BASE=|answer=|curl ).*?)</pre>`).FindAllStringSubmatch(page, -1)
 	if len(blocks) != 6 {
 		t.Fatalf("%d blocks of commands, want the settings and 5 steps", len(blocks))
 	}
-	settings := ""
-	for i, b := range blocks {
-		script := html.UnescapeString(b[1] + b[2])
-		if i == 0 {
-			settings = script + "\n"
-			continue
-		}
-		out, err := exec.CommandContext(t.Context(), "sh", "-euc", settings+script).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s\n%s", err, script, out)
-		}
-		if strings.Contains(script, "/invalidate") {
-			if !strings.Contains(string(out), " 204 ") {
-				t.Errorf("%s\n%s", script, out)
-			}
+	// One shell for all of them: each takes what the one before has set.
+	const between = "\n-- next --\n"
+	script := ""
+	for _, b := range blocks {
+		script += html.UnescapeString(b[1]) + "\nprintf '" + strings.ReplaceAll(between, "\n", `\n`) + "'\n"
+	}
+	out, err := exec.CommandContext(t.Context(), "sh", "-euc", script).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+	answers := strings.Split(string(out), between)
+	if len(answers) != len(blocks)+1 {
+		t.Fatalf("%d answers\n%s", len(answers), out)
+	}
+	for i, member := range []string{1: "code", 2: "access_token", 3: "user", 4: "refresh_token"} {
+		if member == "" {
 			continue
 		}
 		var answer map[string]any
-		if err := json.Unmarshal(out, &answer); err != nil || answer["error"] != nil {
-			t.Fatalf("%s\n%s", script, out)
+		if err := json.Unmarshal([]byte(answers[i]), &answer); err != nil || answer[member] == nil {
+			t.Errorf("block %d gives no %s\n%s", i, member, answers[i])
 		}
-		for name, variable := range map[string]string{"code": "CODE", "access_token": "ACCESS_TOKEN", "refresh_token": "REFRESH_TOKEN"} {
-			if value, ok := answer[name].(string); ok {
-				settings += variable + "=" + value + "\n"
-			}
-		}
+	}
+	if !strings.Contains(answers[5], " 204 ") {
+		t.Errorf("the last gives\n%s", answers[5])
 	}
 }
 

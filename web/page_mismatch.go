@@ -30,7 +30,7 @@ type Mismatch struct {
 	SentParts  []Part
 	Registered []Candidate
 	// Hint names the difference, when it is one of the usual ones: "slash",
-	// "scheme", "port", "host", "case", "query", "fragment", "space", "path",
+	// "scheme", "port", "host", "www", "case", "query", "fragment", "space", "path",
 	// "encoding"; or it is empty.
 	Hint string
 }
@@ -78,6 +78,8 @@ func differ(a, b string) (partsA, partsB []Part) {
 	back := commonSuffix(ra[front:], rb[front:])
 	if left := slide(ra, rb, front, back); left > 0 {
 		front, back = front-left, back+left
+	} else {
+		front -= labelBegun(ra[:front], ra[front:len(ra)-back], rb[front:len(rb)-back])
 	}
 	split := func(r []rune) []Part {
 		var parts []Part
@@ -115,6 +117,25 @@ func slide(a, b []rune, front, back int) int {
 		}
 	}
 	return 0
+}
+
+// labelBegun returns how many runes at the end of front belong to a label of the
+// host that goes on in both middles, when one of them reaches beyond that
+// label: "www.other" against "weathermill" reads better than "ww.other" against
+// "eathermill".
+func labelBegun(front, a, b []rune) int {
+	const ends = "./:?#"
+	if len(a) == 0 || len(b) == 0 || strings.ContainsRune(ends, a[0]) || strings.ContainsRune(ends, b[0]) {
+		return 0 // the label ends here, in one of them
+	}
+	if !strings.ContainsAny(string(a), ends) && !strings.ContainsAny(string(b), ends) {
+		return 0
+	}
+	_, host, ok := strings.Cut(string(front), "://")
+	if !ok || strings.ContainsAny(host, "/?#") {
+		return 0 // the host is whole
+	}
+	return len([]rune(host[strings.LastIndexAny(host, ".:@")+1:]))
 }
 
 // likeness is how much of two strings is in common at both ends, four times
@@ -180,6 +201,9 @@ func hint(sent, registered string) string {
 		if !c.same {
 			differs = append(differs, c.name)
 		}
+	}
+	if len(differs) == 1 && differs[0] == "host" && strings.TrimPrefix(s.Hostname(), "www.") == strings.TrimPrefix(r.Hostname(), "www.") {
+		return "www"
 	}
 	if len(differs) == 1 && s.Fragment == "" && r.Fragment == "" {
 		return differs[0]

@@ -14,7 +14,10 @@ func TestMismatch(t *testing.T) {
 		{registered + "/", "slash", "/", ""},
 		{"https://weathermill.example/oauth/callbac", "path", "", "k"},
 		{"http://weathermill.example/oauth/callback", "scheme", "", "s"},
-		{"https://www.weathermill.example/oauth/callback", "host", "www.", ""},
+		{"https://www.weathermill.example/oauth/callback", "www", "www.", ""},
+		{"https://www.weathermill.example/oauth/other", "", "www.weathermill.example/oauth/other", "weathermill.example/oauth/callback"},
+		{"https://www.other.example/oauth/callback", "host", "www.other", "weathermill"},
+		{"https://weathermall.example/oauth/callback", "host", "a", "i"},
 		{"https://weathermill.example:8443/oauth/callback", "port", ":8443", ""},
 		{"https://weathermill.example/oauth2/callback", "path", "2", ""},
 		{"https://weathermill.example/oauth/callback?x=1", "query", "?x=1", ""},
@@ -72,7 +75,7 @@ func TestMismatchOrder(t *testing.T) {
 // Every hint has its sentence: one that has none would leave an empty line.
 func TestEveryHintIsSaid(t *testing.T) {
 	p := newPages(t)
-	for _, hint := range []string{"slash", "scheme", "host", "port", "path", "query", "fragment", "case", "space", "encoding"} {
+	for _, hint := range []string{"slash", "scheme", "host", "www", "port", "path", "query", "fragment", "case", "space", "encoding"} {
 		m := NewMismatch("a", []string{"b"})
 		m.Hint = hint
 		page := drawn(t, p, &ErrorPage{Mismatch: m})

@@ -49,11 +49,11 @@ func readTexts(lang string) (*texts, error) {
 	return t, nil
 }
 
-// markup returns a sentence as HTML. Args are pairs of a name and a value, which
+// markup returns a sentence as HTML. What stands between backticks is code. Args are pairs of a name and a value, which
 // replaces "{name}": cleaned, escaped and isolated, or as it is if it is
 // template.HTML.
 func (t *texts) markup(key string, args ...any) (template.HTML, error) {
-	s, err := t.fill(key, template.HTMLEscapeString, func(v any) string {
+	s, err := t.fill(key, func(s string) string { return string(inline(s)) }, func(v any) string {
 		switch v := v.(type) {
 		case template.HTML:
 			return string(v)
