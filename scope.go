@@ -61,6 +61,14 @@ func (s Scopes) Covers(other Scopes) bool {
 	return true
 }
 
+// Within returns the names that are in other too.
+func (s Scopes) Within(other Scopes) Scopes {
+	if other.Covers(s) {
+		return s
+	}
+	return slices.DeleteFunc(slices.Clone(s), func(name string) bool { return !other.Has(name) })
+}
+
 // With returns the set with the names of other added.
 func (s Scopes) With(other Scopes) Scopes {
 	sum := slices.Clone(s)

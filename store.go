@@ -191,7 +191,7 @@ const (
 	// RefreshEnded: the connection was ended before.
 	RefreshEnded
 	// RefreshDenied: the connection is missing or has expired, its account or
-	// app is missing or was ended (NotBefore) at or after its birth, or the
+	// app is missing or was ended (NotBefore) at or after the time in its id, or the
 	// account is disabled. Nothing was written.
 	RefreshDenied
 )

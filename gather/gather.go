@@ -62,7 +62,7 @@ const (
 
 const (
 	// crowd is how many changes in one batch count as load.
-	crowd = 4
+	crowd = 16
 	// pause is how long the next batch is waited for then: less than a batch
 	// and its commit take.
 	pause = 500 * time.Microsecond

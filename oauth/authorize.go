@@ -134,6 +134,9 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if err := readAuthorization(req, app, &code); err != nil {
 		return nil, proven(err)
 	}
+	if who.Interactive && len(req.Query()) > maxQuery {
+		return nil, proven(refuse(InvalidRequest, "The request is too long to be carried through the pages; shorten state or login_hint."))
+	}
 	answer := &Authorization{App: app, Scope: code.Scope}
 
 	// 3. Is it allowed? By whom, for which account?
@@ -231,6 +234,10 @@ func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.Ap
 	}
 	return r
 }
+
+// maxQuery bounds the request as Query writes it, in bytes: sealed into the
+// state of a page it must fit into an address.
+const maxQuery = 8000
 
 // maxState bounds the state parameter, which must fit into a redirect.
 const maxState = 4096

@@ -44,7 +44,9 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 		}
 		e.seen.keep(text, token, keys)
 	}
-	if !now.Before(token.ExpiresAt) {
+	// A lifetime that was shortened since holds for older tokens too: the feed
+	// remembers what has ended for the present lifetime only.
+	if !now.Before(token.ExpiresAt) || !now.Before(token.IssuedAt.Add(e.cfg.AccessLifetime)) {
 		return nil, refuse(InvalidToken, "The access token has expired; refresh it.").from(token.Client)
 	}
 	// DESIGN 4: who does not know what has ended honours nothing.

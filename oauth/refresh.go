@@ -53,12 +53,19 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 			return nil, no(InvalidScope, "A refresh may ask for fewer scopes than were granted, never for others.")
 		}
 	}
+	// An owner who takes a scope from the app takes it from its tokens as well.
+	if scope = scope.Within(app.Scope); len(scope) == 0 {
+		return nil, no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+	}
 	if !now.Before(token.ExpiresAt) {
 		return nil, no(InvalidGrant, "The refresh_token has expired; the account must be connected anew.")
 	}
 
 	// 4. Spend. From here on, a client that hangs up undoes nothing.
 	change := symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: e.expiry(token.Connection, now), Now: now}
+	if !now.Before(change.ExpiresAt) {
+		return nil, no(InvalidGrant, "The connection is older than connections may become; the account must be connected anew.")
+	}
 	if app.Public {
 		change.Grace = e.cfg.PublicGrace
 	}
@@ -79,7 +86,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	// 5. Answer. The successor is made from what it succeeds and from the row,
 	// so that it is the same however often it is made.
 	refresh := req.RefreshToken
-	if outcome.Result != symbolon.Kept || outcome.Seq != token.Seq {
+	if outcome.Result != symbolon.Kept || outcome.Seq != token.Seq || token.ExpiresAt.Before(outcome.ExpiresAt) {
 		if refresh, err = e.refreshToken(token.Grant, app.Rotation, outcome.Seq, outcome.At, outcome.ExpiresAt); err != nil {
 			return nil, err
 		}

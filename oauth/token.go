@@ -104,6 +104,11 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 		return nil, no(InvalidGrant, "The code has expired; it must be redeemed at once.")
 	}
 
+	scope := code.Scope.Within(app.Scope) // an owner may have taken one meanwhile
+	if len(scope) == 0 {
+		return nil, no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+	}
+
 	// 4. Spend. From here on, a client that hangs up undoes nothing.
 	expires := e.expiry(code.Connection, now)
 	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
@@ -130,7 +135,7 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 	if err != nil {
 		return nil, err
 	}
-	return e.issue(code.Grant, code.Scope, refresh, expires, now)
+	return e.issue(code.Grant, scope, refresh, expires, now)
 }
 
 // HasTokenParams reports whether any of the parameters is one of a token

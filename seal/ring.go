@@ -56,6 +56,23 @@ func (r *Ring) Load(roots []*RootKey, keys []symbolon.Key) error {
 	return nil
 }
 
+// Retire takes up which of the ring's keys are retired. It needs no root key, so
+// that a key can be retired even while that is out of reach.
+func (r *Ring) Retire(keys []symbolon.Key) {
+	old := r.boxes.Load()
+	boxes := slices.Clone(*old)
+	for i := range boxes {
+		for _, k := range keys {
+			if k.ID == boxes[i].id && !k.RetiredAt.IsZero() {
+				boxes[i].retiredAt = k.RetiredAt
+			}
+		}
+	}
+	if r.boxes.CompareAndSwap(old, &boxes) { // else Load has just read them all
+		r.generation.Add(1)
+	}
+}
+
 // Generation grows with each loading and with each key that is retired by now.
 // What was opened in an earlier generation must be opened again: its key may be
 // gone.

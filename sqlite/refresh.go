@@ -39,11 +39,11 @@ func (tx *transaction) refresh(r *symbolon.Refresh) (symbolon.RefreshOutcome, er
 			WHERE id = ? AND seq = ? AND ended_at IS NULL AND expires_at > ?
 				AND EXISTS (
 					SELECT 1 FROM account
-					WHERE no = account_no AND disabled_at IS NULL AND not_before < connection.created_at)
+					WHERE no = account_no AND disabled_at IS NULL AND not_before < ?)
 				AND EXISTS (
 					SELECT 1 FROM app
-					WHERE no = app_no AND deleted_at IS NULL AND not_before < connection.created_at)`,
-			now, millis(r.ExpiresAt), r.ID[:], seqBase+int64(r.Seq), now)
+					WHERE no = app_no AND deleted_at IS NULL AND not_before < ?)`,
+			now, millis(r.ExpiresAt), r.ID[:], seqBase+int64(r.Seq), now, millis(r.ID.Time()), millis(r.ID.Time()))
 		if err != nil {
 			return symbolon.RefreshOutcome{}, err
 		}
@@ -77,11 +77,11 @@ func (tx *transaction) standing(id symbolon.ConnectionID) (standing, error) {
 		SELECT seq, refreshed_at, expires_at, ended_at IS NOT NULL,
 			EXISTS (
 				SELECT 1 FROM account
-				WHERE no = account_no AND disabled_at IS NULL AND not_before < connection.created_at)
+				WHERE no = account_no AND disabled_at IS NULL AND not_before < ?2)
 			AND EXISTS (
 				SELECT 1 FROM app
-				WHERE no = app_no AND deleted_at IS NULL AND not_before < connection.created_at)
-		FROM connection WHERE id = ?`, []any{id[:]}, &seq, &s.refreshedAt, &s.expiresAt, &s.ended, &s.stands)
+				WHERE no = app_no AND deleted_at IS NULL AND not_before < ?2)
+		FROM connection WHERE id = ?1`, []any{id[:], millis(id.Time())}, &seq, &s.refreshedAt, &s.expiresAt, &s.ended, &s.stands)
 	if err == nil && seq < seqBase {
 		err = errDamaged
 	}

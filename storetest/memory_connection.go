@@ -69,7 +69,7 @@ func (m *Memory) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refr
 		return symbolon.RefreshOutcome{Result: symbolon.RefreshDenied}, nil
 	case !row.EndedAt.IsZero():
 		return symbolon.RefreshOutcome{Result: symbolon.RefreshEnded}, nil
-	case !row.ExpiresAt.After(now), !m.mayConnect(row.Account, row.Client, row.CreatedAt):
+	case !row.ExpiresAt.After(now), !m.mayConnect(row.Account, row.Client, row.ID.Time()):
 		return symbolon.RefreshOutcome{Result: symbolon.RefreshDenied}, nil
 
 	case r.Seq == row.Seq && r.Rotation == symbolon.RotateNever:

@@ -183,9 +183,19 @@ func (w *world) feed() []symbolon.Change {
 // changed runs act and returns the changes that it left, without their times.
 func (w *world) changed(act func()) []symbolon.Change {
 	w.Helper()
-	before := len(w.feed())
+	// By the cursor: what is older may be swept meanwhile.
+	var cursor symbolon.Cursor
+	for {
+		list, next, err := w.Changes(w.ctx, cursor, 10_000)
+		w.ok(err)
+		cursor = next
+		if len(list) == 0 {
+			break
+		}
+	}
 	act()
-	left := w.feed()[before:]
+	left, _, err := w.Changes(w.ctx, cursor, 10_000)
+	w.ok(err)
 	for i := range left {
 		left[i].At = time.Time{}
 	}

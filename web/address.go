@@ -24,9 +24,14 @@ func (h *Handler) address(r *http.Request) string {
 	caller := addr.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
+		text := strings.TrimSpace(hops[i])
+		hop, err := netip.ParseAddr(text)
+		if err != nil { // some gateways write the port too
+			withPort, perr := netip.ParseAddrPort(text)
+			if perr != nil {
+				break
+			}
+			hop = withPort.Addr()
 		}
 		caller = hop.Unmap()
 		if !h.trusts(caller) {

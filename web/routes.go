@@ -108,7 +108,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.finish(w, r, ev)
 	w.Header()["X-Request-Id"] = []string{ev.id}
 	ev.address = h.address(r)
+	if h.secure {
+		w.Header()["Strict-Transport-Security"] = hsts
+	}
+	if r.TransferEncoding != nil {
+		// Whoever sends lengths in two ways may have a proxy that reads the
+		// other one: no second request on this connection.
+		w.Header().Set("Connection", "close")
+	}
 	rt := h.routes[r.URL.Path]
+	if r.URL.RawPath != "" {
+		rt = nil // a second spelling
+	}
 	if rt == nil {
 		if h.Pages.Static().Has(r.URL.Path) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			ev.route, ev.quiet = "/static/", true
@@ -124,6 +135,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, ev, err)
 	}
 }
+
+// hsts keeps browsers on https for a year (RFC 6797).
+var hsts = []string{"max-age=31536000"}
 
 // maxTarget bounds a request's path and query, in bytes; maxHeader each header,
 // maxHeaders all of them.

@@ -89,6 +89,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		f.Chosen, f.Other = "", false
 		return h.goOn(w, r, ev, f)
 	}
+	// From before the account is read: a password that is changed while this
+	// one is looked at ends the sign-in too.
+	authAt := h.Engine.Now()
 	var account *symbolon.Account
 	var try *signInTry
 	if id := form.First("sandbox"); id != "" {
@@ -104,9 +107,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		return h.signInAgain(w, r, ev, f, try)
 	}
 	ev.account = account.ID
-	if err := h.startSession(w, r, account); err != nil {
+	if err := h.startSession(w, r, account, authAt); err != nil {
 		if symbolon.KindOf(err) == symbolon.Denied {
-			return h.signInAgain(w, r, ev, f, &signInTry{Username: account.Username, Problem: "This account is disabled. Ask whoever runs this service."})
+			return h.signInAgain(w, r, ev, f, &signInTry{Username: account.Username, Problem: "This account was disabled or changed meanwhile. Try again, or ask whoever runs this service."})
 		}
 		return err
 	}
@@ -194,12 +197,11 @@ func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) 
 
 // startSession signs the account in in this browser, beside those that are. The
 // cookie's value changes, so that one planted before is worth nothing.
-func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, account *symbolon.Account) error {
+func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, account *symbolon.Account, authAt time.Time) error {
 	previous, _ := h.browserCookie(r, sessionCookie)
-	now := h.Engine.Now()
 	browser := h.newBrowserCookie(w, sessionCookie)
 	err := h.Store.SignIn(r.Context(), symbolon.Session{
-		Browser: browser, Account: account.ID, AuthAt: now, ExpiresAt: now.Add(h.SessionLifetime),
+		Browser: browser, Account: account.ID, AuthAt: authAt, ExpiresAt: authAt.Add(h.SessionLifetime),
 	}, previous)
 	if err != nil {
 		w.Header().Del("Set-Cookie")
@@ -246,6 +248,7 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, ev *event) err
 			return err
 		}
 	}
+	h.newBrowserCookie(w, flowCookie) // pages from before are good for nothing
 	// By a redirect, so that going back to this page sends no form again.
 	return h.redirect(w, r, ev, "/signed-out")
 }

@@ -37,14 +37,20 @@ func (c *accountSetPasswordCmd) Run(sh *shell) error {
 		if account.Password == "" {
 			said = "The account can no longer sign in by password. "
 		}
-		return c.put(sh, d, account, c.JSON, said+ended)
+		return c.put(sh, d, account, true, c.JSON, said+ended)
 	})
 }
 
-// put stores a changed account and says so.
-func (accountArg) put(sh *shell, d *desk, account symbolon.Account, asJSON bool, said string) error {
+// put stores a changed account, ends everything of it if that is meant, and says
+// so.
+func (accountArg) put(sh *shell, d *desk, account symbolon.Account, ends, asJSON bool, said string) error {
 	if err := d.store.PutAccount(sh.ctx, account); err != nil {
 		return err
+	}
+	if ends {
+		if _, err := d.end(sh.ctx, symbolon.End{Account: account.ID, Reason: symbolon.ByOperator}); err != nil {
+			return err
+		}
 	}
 	d.settle(sh.ctx)
 	if asJSON {
@@ -76,7 +82,7 @@ func (c *accountDisableCmd) Run(sh *shell) error {
 		now := d.clock.Now()
 		// NotBefore as well: enabling it again must not revive what was ended.
 		account.DisabledAt, account.NotBefore = now, now
-		return c.put(sh, d, account, c.JSON, "The account is disabled. "+ended)
+		return c.put(sh, d, account, true, c.JSON, "The account is disabled. "+ended)
 	})
 }
 
@@ -102,7 +108,7 @@ func (c *accountEnableCmd) Run(sh *shell) error {
 			return fmt.Errorf("the account %s is not disabled", account.Username)
 		}
 		account.DisabledAt = time.Time{}
-		return c.put(sh, d, account, c.JSON, "The account is enabled. Apps must be connected anew.")
+		return c.put(sh, d, account, false, c.JSON, "The account is enabled. Apps must be connected anew.")
 	})
 }
 
@@ -126,8 +132,8 @@ func (c *accountDeleteCmd) Run(sh *shell) error {
 		if err := sh.confirm(c.Yes, account.Username, fmt.Sprintf("deleting the account %s (%s)", account.Username, printable(account.Name))); err != nil {
 			return err
 		}
-		end := symbolon.End{Account: account.ID, Delete: true, Reason: symbolon.ByOperator, Now: d.clock.Now()}
-		if _, err := d.store.End(sh.ctx, end); err != nil {
+		end := symbolon.End{Account: account.ID, Delete: true, Reason: symbolon.ByOperator}
+		if _, err := d.end(sh.ctx, end); err != nil {
 			return err
 		}
 		d.settle(sh.ctx)

@@ -120,8 +120,8 @@ func (c *appDeleteCmd) Run(sh *shell) error {
 		if err := sh.confirm(c.Yes, string(app.ID), fmt.Sprintf("deleting the app “%s” and ending all its connections", printable(app.Name))); err != nil {
 			return err
 		}
-		end := symbolon.End{Client: app.ID, Delete: true, Reason: symbolon.ByOperator, Now: d.clock.Now()}
-		if _, err := d.store.End(sh.ctx, end); err != nil {
+		end := symbolon.End{Client: app.ID, Delete: true, Reason: symbolon.ByOperator}
+		if _, err := d.end(sh.ctx, end); err != nil {
 			return err
 		}
 		d.settle(sh.ctx)

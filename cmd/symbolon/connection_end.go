@@ -37,7 +37,7 @@ func (c *connectionEndCmd) Run(sh *shell) error {
 		if err != nil {
 			return err
 		}
-		n, err := d.store.End(sh.ctx, end)
+		n, err := d.end(sh.ctx, end)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/sqlite"
 )
 
@@ -71,6 +72,25 @@ func clockBeside(dir string) *usedClock {
 		floor = floor.Add(2 * markEvery)
 	}
 	return newUsedClock(floor)
+}
+
+// end ends something as of now. What has connected between the reading of the
+// clock and the commit was born after that reading and would live on, so what
+// is ended for all at once is ended a second time: nothing made before the first
+// commit can be born after it.
+func (d *desk) end(ctx context.Context, e symbolon.End) (int, error) {
+	e.Now = d.clock.Now()
+	n, err := d.store.End(ctx, e)
+	if err != nil || e.Delete || e.Connection != (symbolon.ConnectionID{}) {
+		return n, err
+	}
+	time.Sleep(2 * time.Millisecond) // times are whole milliseconds
+	e.Now = d.clock.Now()
+	again, err := d.store.End(ctx, e)
+	if e.Account != "" && e.Client != "" {
+		return n + again, err
+	}
+	return max(n, again), err
 }
 
 // settle waits until a server that runs on the directory has taken up what was

@@ -109,6 +109,7 @@ func (k *keyring) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.ring.Retire(keys)           // whatever becomes of the root key
 	roots, err := k.source.read() // after the keys: see rootSteps
 	if err != nil {
 		return err

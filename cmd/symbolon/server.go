@@ -46,7 +46,7 @@ const (
 	idleTimeout  = 60 * time.Second
 	// maxHeaderBytes is where net/http stops reading, and refuses in plain text;
 	// package web refuses much less, in JSON.
-	maxHeaderBytes = 256 << 10
+	maxHeaderBytes = 128 << 10
 	// stopTimeout bounds how long requests in flight are waited for.
 	stopTimeout = 20 * time.Second
 )
