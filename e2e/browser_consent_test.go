@@ -122,7 +122,7 @@ func testDoubleClick(t *testing.T, b *chromium) {
 	slow := before(t, b.s.base, func(proxy *httputil.ReverseProxy) {
 		proxy.ModifyResponse = func(r *http.Response) error {
 			if r.Request.Method == http.MethodPost {
-				time.Sleep(500 * time.Millisecond) // so that both clicks come before an answer
+				time.Sleep(2 * time.Second) // so that both clicks come before an answer
 			}
 			return nil
 		}

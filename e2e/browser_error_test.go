@@ -16,7 +16,7 @@ func testMismatchPage(t *testing.T, b *chromium) {
 	for _, c := range []struct{ name, sent, says string }{
 		{"a slash at the end", "https://weathermill.example/oauth/callback/", "slash at the end"},
 		{"another scheme", "http://weathermill.example/oauth/callback", "http is not https"},
-		{"another host", "https://www.weathermill.example/oauth/callback", "Only the host differs"},
+		{"another host", "https://www.weathermill.example/oauth/callback", "Only www. differs"},
 		{"another path", "https://weathermill.example/oauth/return", "Only the path differs"},
 	} {
 		r := p.visit(a.link("redirect_uri", c.sent))

@@ -248,7 +248,6 @@ func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, ev *event) err
 			return err
 		}
 	}
-	h.newBrowserCookie(w, flowCookie) // pages from before are good for nothing
 	// By a redirect, so that going back to this page sends no form again.
 	return h.redirect(w, r, ev, "/signed-out")
 }

@@ -10,7 +10,6 @@ import (
 // accountCreateCmd makes an account.
 type accountCreateCmd struct {
 	place
-	createFlag
 	passwordFlags
 	Username string `required:"" help:"What the person types to sign in."`
 	Name     string `help:"What apps and pages show. The username, when it is left out."`
@@ -34,14 +33,12 @@ func (c *accountCreateCmd) Run(sh *shell) error {
 	if err := checkName("name of the account", c.Name); err != nil {
 		return err
 	}
-	if err := c.need(c.Data); err != nil {
-		return err // before anyone types a password
-	}
+	c.announce(sh) // before anyone types a password
 	phc, err := c.hash(sh)
 	if err != nil {
 		return err
 	}
-	return c.with(sh, c.Create, func(d *desk) error {
+	return c.with(sh, true, func(d *desk) error {
 		taken, err := d.store.Accounts(sh.ctx, symbolon.AccountQuery{Username: username, Limit: 1})
 		if err != nil {
 			return err

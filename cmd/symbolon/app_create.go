@@ -9,7 +9,6 @@ import (
 // appCreateCmd registers an app.
 type appCreateCmd struct {
 	place
-	createFlag
 	Name         string   `required:"" help:"What the consent page calls the app."`
 	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several."`
 	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces."`
@@ -44,10 +43,8 @@ func (c *appCreateCmd) Run(sh *shell) error {
 	if err := checkApp(&app); err != nil {
 		return err
 	}
-	if err := c.need(c.Data); err != nil {
-		return err
-	}
-	return c.with(sh, c.Create, func(d *desk) error {
+	c.announce(sh)
+	return c.with(sh, true, func(d *desk) error {
 		now := d.clock.Now()
 		app.Sandbox, app.CreatedAt = d.sandbox, now
 		plain := ""

@@ -20,21 +20,12 @@ type desk struct {
 	sandbox bool
 }
 
-// createFlag is what makes a data directory without a server.
-type createFlag struct {
-	Create bool `name:"create" help:"Make the database, as that of a real server, if there is none."`
-}
-
-// need refuses a directory without a database, unless one is to be made.
-func (f *createFlag) need(dir string) error {
-	if f.Create {
-		return nil
+// announce says that a command is about to make a data directory: it may be
+// meant, before the first start of a server, or a slip in its name.
+func (p *place) announce(sh *shell) {
+	if _, ok := errors.AsType[*mendable](needDatabase(p.Data)); ok {
+		fmt.Fprintf(sh.stderr, "symbolon: note: there is no database in %s yet; it is made now, for a server that is started there later\n", p.Data)
 	}
-	err := needDatabase(dir)
-	if _, ok := errors.AsType[*mendable](err); ok {
-		return mend(err, "name the directory of the server with --data. If there is no server yet, start it once (symbolon serve --data %s), or add --create", dir)
-	}
-	return err
 }
 
 // open opens the data directory of a command. With make set, a missing one is
