@@ -162,6 +162,10 @@ func (p *tab) doubleClick(text string) {
 		return {X: box.left + box.width / 2, Y: box.top + box.height / 2};
 	})(%s)`, buttonNamed(text)))
 	for count := range 2 {
+		if count > 0 {
+			// As a hand does it. Without a pause Chromium takes both for one.
+			time.Sleep(200 * time.Millisecond)
+		}
 		p.do(chromedp.MouseClickXY(at.X, at.Y, chromedp.ClickCount(count+1)))
 	}
 }
