@@ -30,7 +30,7 @@ type App struct {
 	// absolute https URL, or empty.
 	Home string
 	// Public apps cannot keep a secret: they have none and must use PKCE
-	// (RFC 6749 §2.1).
+	// (RFC 6749 §2.1). Their method is AuthNone, whatever Settings.Auth says.
 	Public bool
 	// Secrets are the live secrets. More than one is live while a rotation
 	// overlaps.
@@ -45,6 +45,8 @@ type App struct {
 	// RequirePKCE refuses authorization requests without a code challenge
 	// (RFC 7636). Public apps always need one.
 	RequirePKCE bool
+	// Settings is what else the owner may decide.
+	Settings Settings
 	// Sandbox marks an app of a sandbox server.
 	Sandbox   bool
 	CreatedAt time.Time

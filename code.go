@@ -8,18 +8,49 @@ import "time"
 type Grant struct {
 	Connection ConnectionID
 	Client     ClientID
-	Account    AccountID
+	// Account is whom the tokens act for; empty when the app got the token in
+	// its own name (RFC 6749 §4.4), so that there is no connection and the id is
+	// the token's own.
+	Account AccountID
 	// Name is the account's display name when it allowed the app.
 	Name  string
 	Scope Scopes
 	// Resource are the APIs that the tokens are meant for (RFC 8707).
 	Resource []string
+	// Binding is the key that its holder must prove to have. In a refresh token
+	// it is set for a public app only, since another proves itself anyhow.
+	Binding Binding
+	// Details are the authorization details that were granted, a JSON array
+	// (RFC 9396 §2), or empty.
+	Details string
+	// Actor is who acts for the account, a JSON object as in the claim act
+	// (RFC 8693 §4.1), or empty.
+	Actor string
 	// AuthAt is when the person last proved who they are.
 	AuthAt time.Time
 	// IssuedAt is when this sealed value was made.
 	IssuedAt time.Time
 	// ExpiresAt is from when on this sealed value is refused.
 	ExpiresAt time.Time
+}
+
+// BindingKind is by what a token is bound to a key.
+type BindingKind uint8
+
+const (
+	// Unbound: whoever holds the token may use it (RFC 6750).
+	Unbound BindingKind = iota
+	// BoundByDPoP: to the key of a DPoP proof, by its JWK thumbprint (RFC 9449 §6).
+	BoundByDPoP
+	// BoundByTLS: to a client certificate, by its SHA-256 (RFC 8705 §3).
+	BoundByTLS
+)
+
+// Binding is the key that a sealed value is bound to. The zero value is none.
+type Binding struct {
+	Kind BindingKind
+	// Thumbprint is a SHA-256.
+	Thumbprint [32]byte
 }
 
 // Code is an authorization code (RFC 6749 §1.3.1): a connection that is not
@@ -33,6 +64,9 @@ type Code struct {
 	// something only when HasChallenge is set.
 	Challenge    [32]byte
 	HasChallenge bool
+	// ImpliedURI is set when the authorization request named no redirect URI,
+	// so that the token request need not either (RFC 6749 §4.1.3).
+	ImpliedURI bool
 	// Sandbox is set when no one was asked: app and account are sandbox ones.
 	// Otherwise the account's consent must still stand at redemption.
 	Sandbox bool
@@ -41,6 +75,7 @@ type Code struct {
 const (
 	codeHasChallenge = 1 << iota
 	codeSandbox
+	codeImpliedURI
 )
 
 // AppendBinary appends the encoding of c, which UnmarshalBinary reads.
@@ -56,6 +91,9 @@ func (c *Code) AppendBinary(b []byte) ([]byte, error) {
 	if c.Sandbox {
 		flags |= codeSandbox
 	}
+	if c.ImpliedURI {
+		flags |= codeImpliedURI
+	}
 	b = append(b, flags)
 	b = append(b, c.RedirectURI[:]...)
 	if c.HasChallenge {
@@ -69,11 +107,12 @@ func (c *Code) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	*c = Code{Grant: d.grant()}
 	flags := d.byte()
-	if flags&^(codeHasChallenge|codeSandbox) != 0 {
+	if flags&^(codeHasChallenge|codeSandbox|codeImpliedURI) != 0 {
 		d.fail() // a later version means something by it that must not be passed over
 	}
 	c.HasChallenge = flags&codeHasChallenge != 0
 	c.Sandbox = flags&codeSandbox != 0
+	c.ImpliedURI = flags&codeImpliedURI != 0
 	d.bytes(c.RedirectURI[:])
 	if c.HasChallenge {
 		d.bytes(c.Challenge[:])

@@ -47,13 +47,22 @@ func drawGrant(t *rapid.T) Grant {
 		g.Resource = list
 	}
 	g.AuthAt, g.IssuedAt, g.ExpiresAt = drawTime(t, "auth"), drawTime(t, "issued"), drawTime(t, "expires")
+	if g.Account == AccountID(strings.Repeat("0", 40)) || rapid.Bool().Draw(t, "no account") {
+		g.Account = ""
+	}
+	if g.Binding.Kind = BindingKind(rapid.IntRange(0, 2).Draw(t, "binding")); g.Binding.Kind != Unbound {
+		copy(g.Binding.Thumbprint[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "thumbprint"))
+	}
+	if rapid.Bool().Draw(t, "extended") {
+		g.Details, g.Actor = rapid.String().Draw(t, "details"), rapid.String().Draw(t, "actor")
+	}
 	return g
 }
 
 func TestSealedNounsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		grant := drawGrant(t)
-		code := &Code{Grant: grant, HasChallenge: rapid.Bool().Draw(t, "has challenge"), Sandbox: rapid.Bool().Draw(t, "sandbox")}
+		code := &Code{Grant: grant, HasChallenge: rapid.Bool().Draw(t, "has challenge"), Sandbox: rapid.Bool().Draw(t, "sandbox"), ImpliedURI: rapid.Bool().Draw(t, "implied")}
 		copy(code.RedirectURI[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "uri"))
 		if code.HasChallenge {
 			copy(code.Challenge[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "challenge"))
@@ -83,8 +92,8 @@ func TestSealedNounsRoundTrip(t *testing.T) {
 
 // What is read into may hold another value from before.
 func TestUnmarshalBinaryLeavesNothingBehind(t *testing.T) {
-	small := Grant{Account: AccountID(strings.Repeat("0", 40))}
-	big := Code{Grant: Grant{Client: "c", Name: "n", Scope: Scopes{"s"}, Resource: []string{"r"}}, HasChallenge: true, Challenge: [32]byte{1}, Sandbox: true}
+	small := Grant{Account: AccountID(strings.Repeat("1", 40))}
+	big := Code{Grant: Grant{Binding: Binding{BoundByTLS, [32]byte{1}}, Details: "[]", Actor: "{}", Client: "c", Name: "n", Scope: Scopes{"s"}, Resource: []string{"r"}}, HasChallenge: true, Challenge: [32]byte{1}, Sandbox: true}
 	b, err := (&Code{Grant: small}).AppendBinary(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -117,12 +126,13 @@ func TestUnmarshalBinaryRefusesTheRest(t *testing.T) {
 	}
 	refused("a code with a byte behind it", append(bytes.Clone(b), 0))
 	refused("nothing", nil)
-	refused("another version", append([]byte{grantVersion + 1}, b[1:]...))
+	refused("another version", append([]byte{grantExtended + 1}, b[1:]...))
+	refused("an extension that is not there", append([]byte{grantExtended}, b[1:]...))
 	flags := len(b) - 32 - 32 - 1
 	for bit := range 8 {
 		other := bytes.Clone(b)
 		other[flags] |= 1 << bit
-		if err := new(Code).UnmarshalBinary(other); (err == nil) != (1<<bit&(codeHasChallenge|codeSandbox) != 0) {
+		if err := new(Code).UnmarshalBinary(other); (err == nil) != (1<<bit&(codeHasChallenge|codeSandbox|codeImpliedURI) != 0) {
 			t.Errorf("flag %d: %v", bit, err)
 		}
 	}
@@ -141,7 +151,11 @@ func TestUnmarshalBinaryRefusesTheRest(t *testing.T) {
 // and what is accepted has exactly one spelling.
 func FuzzUnmarshalBinary(f *testing.F) {
 	grant := Grant{Account: AccountID(strings.Repeat("ab", 20)), Client: "sym_app_x", Name: "Jane Doe", Scope: Scopes{"connect"}, Resource: []string{"https://r1.test"}, IssuedAt: time.UnixMilli(1_790_000_000_000), ExpiresAt: time.UnixMilli(1_790_000_060_000)}
-	for _, n := range []noun{&Code{Grant: grant, HasChallenge: true}, &Code{Grant: grant, Sandbox: true}, &AccessToken{Grant: grant}, &RefreshToken{Grant: grant, Seq: 300}} {
+	bound := grant
+	bound.Binding, bound.Details, bound.Actor = Binding{BoundByDPoP, [32]byte{1}}, `[{"type":"t"}]`, `{"sub":"s"}`
+	alone := grant
+	alone.Account, alone.Binding = "", Binding{BoundByTLS, [32]byte{2}}
+	for _, n := range []noun{&Code{Grant: bound, ImpliedURI: true}, &AccessToken{Grant: alone}, &RefreshToken{Grant: bound, Seq: 1}, &Code{Grant: grant, HasChallenge: true}, &Code{Grant: grant, Sandbox: true}, &AccessToken{Grant: grant}, &RefreshToken{Grant: grant, Seq: 300}} {
 		b, err := n.AppendBinary(nil)
 		if err != nil {
 			f.Fatal(err)
@@ -183,5 +197,39 @@ func TestUnmarshalBinaryAllocatesLittle(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / 100; each > 24*uint64(len(data)) {
 		t.Errorf("%d bytes of input cost %d bytes of memory", len(data), each)
+	}
+}
+
+// A grant that has nothing of version 2 is written as it always was, so that
+// what older versions made and what this one makes is the same.
+func TestGrantKeepsItsFirstSpelling(t *testing.T) {
+	plain, err := (&AccessToken{Grant: Grant{Account: NewAccountID()}}).AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain[0] != grantVersion {
+		t.Errorf("a plain grant is written in version %d", plain[0])
+	}
+	extended, err := (&AccessToken{Grant: Grant{Account: NewAccountID(), Details: "[]"}}).AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if extended[0] != grantExtended {
+		t.Errorf("an extended grant is written in version %d", extended[0])
+	}
+	for what, tail := range map[string][]byte{
+		"no end":           {tagDetails, 1, 'd'},
+		"another order":    {tagActor, 1, 'a', tagDetails, 1, 'd', tagEnd},
+		"a tag twice":      {tagDetails, 1, 'd', tagDetails, 1, 'd', tagEnd},
+		"an empty value":   {tagDetails, 0, tagEnd},
+		"an unknown tag":   {tagLast, 1, 'x', tagEnd},
+		"a short key":      {tagDPoP, 1, 'x', tagEnd},
+		"nothing extended": {tagEnd},
+		"two keys":         append(append(append([]byte{tagDPoP, 32}, make([]byte, 32)...), append([]byte{tagTLS, 32}, make([]byte, 32)...)...), tagEnd),
+	} {
+		head := append([]byte{grantExtended}, plain[1:]...)
+		if err := new(AccessToken).UnmarshalBinary(append(head, tail...)); err == nil {
+			t.Errorf("a grant with %s is read", what)
+		}
 	}
 }

@@ -82,12 +82,39 @@ type Store interface {
 	// ago, at most limit entries at a time.
 	Changes(ctx context.Context, after Cursor, limit int) ([]Change, Cursor, error)
 
-	// Keys returns every key, in the order of ActiveFrom.
-	Keys(ctx context.Context) ([]Key, error)
-	// PutKeys inserts or replaces all these keys at once. With onlyFirst set
-	// it does nothing when there are keys already, and returns Conflict. The
-	// change is in Changes.
-	PutKeys(ctx context.Context, keys []Key, onlyFirst bool) error
+	// Once records that something was used, unless that is recorded already and
+	// has not expired by Now. It returns the value that the record has now, and
+	// whether this call made it. With Look set it only reads; first is then true
+	// when there is no record, and the value nil. Records whose time is over are
+	// removed, a few at a time, by later calls.
+	Once(ctx context.Context, o Once) (value []byte, first bool, err error)
+
+	// Keys inserts or replaces the keys of put, all at once, and returns every
+	// key there is then, in the order of ActiveFrom. With onlyFirst set it does
+	// nothing when there is a key for the algorithm of one of them already, and
+	// returns Conflict. The change is in Changes. Without put it only reads.
+	Keys(ctx context.Context, put []Key, onlyFirst bool) ([]Key, error)
+}
+
+// PutKeys inserts or replaces keys as Store.Keys does.
+func PutKeys(ctx context.Context, s Store, put []Key, onlyFirst bool) error {
+	_, err := s.Keys(ctx, put, onlyFirst)
+	return err
+}
+
+// Once is something that may be used once and has no connection that would know:
+// the jti of an assertion, a pushed request, a device code.
+type Once struct {
+	// Key is a SHA-256 over what it is and its value.
+	Key [32]byte
+	// Value is kept beside it, at most 64 KiB.
+	Value []byte
+	// ExpiresAt is when the record may be forgotten. It lies at most a day after
+	// Now.
+	ExpiresAt time.Time
+	Now       time.Time
+	// Look leaves the record as it is.
+	Look bool
 }
 
 // AppQuery selects apps.
@@ -212,6 +239,10 @@ type End struct {
 	// for the pair, whose connections are few and are marked one by one.
 	Account AccountID
 	Client  ClientID
+	// Token ends a value that belongs to no row: Connection is the id in it. What
+	// was ended is in Changes all the same, and the count is 1 when there was no
+	// such row.
+	Token bool
 	// Delete also deletes the row of the account or of the app, whichever
 	// alone is set.
 	Delete bool

@@ -48,8 +48,23 @@ func (t *RefreshToken) UnmarshalBinary(data []byte) error {
 
 // The encoding of a grant: a version byte, then the fields in order. Strings
 // and lists carry their length in front, numbers are unsigned varints, times
-// are Unix milliseconds.
-const grantVersion = 1
+// are Unix milliseconds. In version 2, what few grants have follows: a tag and a
+// string each, in the order of the tags, and a zero. A grant with none of these
+// is always written in version 1, so that it has one spelling.
+const (
+	grantVersion  = 1
+	grantExtended = 2
+)
+
+// The tags of version 2.
+const (
+	tagEnd = iota
+	tagDPoP
+	tagTLS
+	tagDetails
+	tagActor
+	tagLast
+)
 
 // maxField bounds every string and list in a sealed value, in bytes or items.
 const maxField = 16 << 10
@@ -59,14 +74,20 @@ const maxField = 16 << 10
 const maxTime = 1<<48 - 1
 
 func (g *Grant) appendTo(b []byte) ([]byte, error) {
-	if !g.Account.Valid() {
-		return nil, Errorf(Internal, "seal grant", "account id is not 40 hex digits")
+	extended := g.Binding.Kind != Unbound || g.Details != "" || g.Actor != ""
+	if extended {
+		b = append(b, grantExtended)
+	} else {
+		b = append(b, grantVersion)
 	}
-	b = append(b, grantVersion)
 	b = append(b, g.Connection[:]...)
-	b, err := hex.AppendDecode(b, []byte(g.Account))
-	if err != nil {
-		return nil, Wrap(Internal, "seal grant", err)
+	switch {
+	case g.Account == "":
+		b = append(b, make([]byte, accountLen)...)
+	case !g.Account.Valid():
+		return nil, Errorf(Internal, "seal grant", "account id is not 40 hex digits")
+	default:
+		b, _ = hex.AppendDecode(b, []byte(g.Account)) // it is hex
 	}
 	b = appendString(b, string(g.Client))
 	b = appendString(b, g.Name)
@@ -81,8 +102,29 @@ func (g *Grant) appendTo(b []byte) ([]byte, error) {
 	b = appendTime(b, g.AuthAt)
 	b = appendTime(b, g.IssuedAt)
 	b = appendTime(b, g.ExpiresAt)
-	return b, nil
+	if !extended {
+		return b, nil
+	}
+	switch g.Binding.Kind {
+	case Unbound:
+	case BoundByDPoP:
+		b = appendString(append(b, tagDPoP), string(g.Binding.Thumbprint[:]))
+	case BoundByTLS:
+		b = appendString(append(b, tagTLS), string(g.Binding.Thumbprint[:]))
+	default:
+		return nil, Errorf(Internal, "seal grant", "there is no binding of kind %d", g.Binding.Kind)
+	}
+	if g.Details != "" {
+		b = appendString(append(b, tagDetails), g.Details)
+	}
+	if g.Actor != "" {
+		b = appendString(append(b, tagActor), g.Actor)
+	}
+	return append(b, tagEnd), nil
 }
+
+// accountLen is the length of an account's id in bytes.
+const accountLen = 20
 
 func appendString(b []byte, s string) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
@@ -178,13 +220,16 @@ func (d *decoder) time() time.Time {
 
 func (d *decoder) grant() Grant {
 	var g Grant
-	if d.byte() != grantVersion {
+	version := d.byte()
+	if version != grantVersion && version != grantExtended {
 		d.fail()
 	}
 	d.bytes(g.Connection[:])
-	var account [20]byte
+	var account [accountLen]byte
 	d.bytes(account[:])
-	g.Account = AccountID(hex.EncodeToString(account[:]))
+	if account != [accountLen]byte{} {
+		g.Account = AccountID(hex.EncodeToString(account[:]))
+	}
 	g.Client = ClientID(d.string())
 	g.Name = d.string()
 	g.Scope = d.strings()
@@ -192,7 +237,43 @@ func (d *decoder) grant() Grant {
 	g.AuthAt = d.time()
 	g.IssuedAt = d.time()
 	g.ExpiresAt = d.time()
+	if version == grantExtended {
+		d.extension(&g)
+	}
 	return g
+}
+
+// extension reads what follows the fields in version 2.
+func (d *decoder) extension(g *Grant) {
+	for last := byte(tagEnd); ; {
+		tag := d.byte()
+		if tag == tagEnd {
+			if last == tagEnd {
+				d.fail() // it would have been written in version 1
+			}
+			return
+		}
+		value := d.string()
+		if tag <= last || tag >= tagLast || value == "" || tag == tagTLS && last == tagDPoP {
+			d.fail() // another order, or what a later version means something by
+			return
+		}
+		last = tag
+		switch tag {
+		case tagDPoP, tagTLS:
+			g.Binding.Kind = BoundByDPoP
+			if tag == tagTLS {
+				g.Binding.Kind = BoundByTLS
+			}
+			if copy(g.Binding.Thumbprint[:], value) != len(value) || len(value) != len(g.Binding.Thumbprint) {
+				d.fail()
+			}
+		case tagDetails:
+			g.Details = value
+		case tagActor:
+			g.Actor = value
+		}
+	}
 }
 
 func (d *decoder) end(what string) error {

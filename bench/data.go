@@ -27,7 +27,7 @@ func openData(dir string) (*sqlite.DB, *seal.Ring, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := store.Keys(ctx)
+	keys, err := store.Keys(ctx, nil, false)
 	if err == nil {
 		var ring *seal.Ring
 		if ring, err = seal.NewRing(roots, keys); err == nil {

@@ -45,7 +45,7 @@ func TestApps(t *testing.T) {
 	w.ok(err)
 
 	w.start()
-	w.store.Once("Apps", storetest.Lost)
+	w.store.FailNext("Apps", storetest.Lost)
 	_, err = w.App(w.ctx, w.C1.ID)
 	w.refused(err, Unavailable)
 	_, err = w.App(w.ctx, w.C1.ID)
@@ -181,7 +181,7 @@ func TestOrigins(t *testing.T) {
 	})
 	w.run("a store that is away", func(t *testing.T) {
 		w.start()
-		w.store.Once("Apps", storetest.Lost)
+		w.store.FailNext("Apps", storetest.Lost)
 		_, err := w.KnowsOrigin(w.ctx, "https://evil.test")
 		w.refused(err, Unavailable)
 		knows("https://spa.test:8443", true)

@@ -164,10 +164,10 @@ func TestAuthorizeRefusals(t *testing.T) {
 		w.redirected(err, AccessDenied, uriC1, "xyz")
 
 		for _, fault := range storetest.Faults {
-			w.store.Once("Allow", fault)
+			w.store.FailNext("Allow", fault)
 			_, err = w.Authorize(w.ctx, w.request(&w.C1), w.allowing())
 			w.redirected(err, Unavailable, uriC1, "xyz")
-			w.store.Once("Consent", fault)
+			w.store.FailNext("Consent", fault)
 			_, err = w.Authorize(w.ctx, w.request(&w.C1), Actor{Interactive: true, SignedIn: w.signedIn(w.U1)})
 			w.redirected(err, Unavailable, uriC1, "xyz")
 		}

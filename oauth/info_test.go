@@ -133,7 +133,7 @@ func TestInvalidate(t *testing.T) {
 	w.run("a store that fails", func(t *testing.T) {
 		for _, fault := range storetest.Faults {
 			a := w.connected(&w.C1)
-			w.store.Once("End", fault)
+			w.store.FailNext("End", fault)
 			_, err := w.Invalidate(w.ctx, a.AccessToken)
 			w.refused(err, Unavailable) // never 204 on a guess
 			w.ok(w.feed.Poll(w.ctx))

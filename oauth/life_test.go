@@ -59,7 +59,7 @@ func live(t *rapid.T, faults bool, open func(symbolon.Clock) symbolon.Store) {
 			return storetest.NoFault
 		}
 		f := rapid.SampledFrom(append([]storetest.Fault{storetest.NoFault, storetest.NoFault}, storetest.Faults...)).Draw(t, "fault")
-		l.store.Once(verb, f)
+		l.store.FailNext(verb, f)
 		return f
 	}
 	some := func(t *rapid.T) *bond {

@@ -252,7 +252,7 @@ func TestSandbox(t *testing.T) {
 	w.cannot(LoginRequired, &app, Actor{SignedIn: w.signedIn(w.U1)}, "login_hint=nobody")
 
 	// What was read is good for as long as the feed is, and no longer.
-	w.store.Once("Accounts", storetest.Lost)
+	w.store.FailNext("Accounts", storetest.Lost)
 	w.isFor(jane.ID, &app, Actor{})
 	time.Sleep(w.Engine.cfg.FeedBound)
 	w.cannot(Unavailable, &app, Actor{})

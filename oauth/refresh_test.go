@@ -409,7 +409,7 @@ func TestRefreshAndAStoreThatFails(t *testing.T) {
 		for _, app := range []*symbolon.App{&w.C1, &w.P1} {
 			a := w.connected(app)
 			for _, fault := range storetest.Faults {
-				w.store.Once("Refresh", fault)
+				w.store.FailNext("Refresh", fault)
 				_, err := w.refresh(app, a.RefreshToken)
 				if e := w.refused(err, Unavailable); e.RetryAfter <= 0 {
 					t.Errorf("%s: to be tried again after %v", fault, e.RetryAfter)

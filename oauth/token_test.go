@@ -327,7 +327,7 @@ func TestTokenAndAStoreThatFails(t *testing.T) {
 	w.run("RFC6749-5.2-f", func(t *testing.T) {
 		for _, fault := range storetest.Faults {
 			code := w.code(&w.C1)
-			w.store.Once("Connect", fault)
+			w.store.FailNext("Connect", fault)
 			_, err := w.redeem(&w.C1, code)
 			if e := w.refused(err, Unavailable); e.RetryAfter <= 0 {
 				t.Errorf("%s: to be tried again after %v", fault, e.RetryAfter)
@@ -346,7 +346,7 @@ func TestTokenAndAStoreThatFails(t *testing.T) {
 	w.run("SYM-GRANT-2", func(t *testing.T) {
 		// No tokens without the answer of the store that they are durable.
 		for _, fault := range storetest.Faults {
-			w.store.Once("Connect", fault)
+			w.store.FailNext("Connect", fault)
 			if a, err := w.redeem(&w.C1, w.code(&w.C1)); a != nil || err == nil {
 				t.Errorf("%s: answered with %+v", fault, a)
 			}
@@ -354,7 +354,7 @@ func TestTokenAndAStoreThatFails(t *testing.T) {
 	})
 	w.run("who is asked for is not known", func(t *testing.T) {
 		w.start()
-		w.store.Once("Apps", storetest.Lost)
+		w.store.FailNext("Apps", storetest.Lost)
 		_, err := w.redeem(&w.C1, "x")
 		w.refused(err, Unavailable)
 	})

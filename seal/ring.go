@@ -12,7 +12,7 @@ import (
 )
 
 // Ring holds the sealing keys. It may be used by many goroutines at once, and
-// loaded again while it is.
+// loaded again while it is. Signing keys are not its business.
 type Ring struct {
 	boxes      atomic.Pointer[[]box] // in the order of activeFrom; replaced, never changed
 	generation atomic.Uint64
@@ -40,7 +40,10 @@ func NewRing(roots []*RootKey, keys []symbolon.Key) (*Ring, error) {
 func (r *Ring) Load(roots []*RootKey, keys []symbolon.Key) error {
 	boxes := make([]box, 0, len(keys))
 	for _, k := range keys {
-		material, err := unwrap(k, roots)
+		if k.Algorithm != "" {
+			continue // it signs
+		}
+		material, err := UnwrapKey(k, roots)
 		if err != nil {
 			return err
 		}

@@ -97,11 +97,12 @@ func (r RootKey) Format(f fmt.State, _ rune) { io.WriteString(f, r.String()) }
 func (r *RootKey) NewKey() (symbolon.Key, error) {
 	var material [32]byte
 	rand.Read(material[:])
-	return r.wrapKey(symbolon.Key{ID: symbolon.NewKeyID()}, material[:])
+	return r.WrapKey(symbolon.Key{ID: symbolon.NewKeyID()}, material[:])
 }
 
-func (r *RootKey) wrapKey(k symbolon.Key, material []byte) (symbolon.Key, error) {
-	wrapped, err := r.hidden().wrap.EncryptDeterministically(material, wrapContext(k.ID))
+// WrapKey returns the key with its material wrapped by r.
+func (r *RootKey) WrapKey(k symbolon.Key, material []byte) (symbolon.Key, error) {
+	wrapped, err := r.hidden().wrap.EncryptDeterministically(material, wrapContext(k))
 	if err != nil {
 		return k, symbolon.Wrap(symbolon.Internal, "wrap key", err)
 	}
@@ -111,22 +112,29 @@ func (r *RootKey) wrapKey(k symbolon.Key, material []byte) (symbolon.Key, error)
 
 // Rewrap returns the key wrapped by r, whichever of roots wraps it now.
 func (r *RootKey) Rewrap(k symbolon.Key, roots []*RootKey) (symbolon.Key, error) {
-	material, err := unwrap(k, roots)
+	material, err := UnwrapKey(k, roots)
 	if err != nil {
 		return k, err
 	}
-	return r.wrapKey(k, material)
+	return r.WrapKey(k, material)
 }
 
-func unwrap(k symbolon.Key, roots []*RootKey) ([]byte, error) {
+// UnwrapKey returns the material of a key, which one of roots wraps. The error is
+// of kind Denied when none of them does.
+func UnwrapKey(k symbolon.Key, roots []*RootKey) ([]byte, error) {
 	for _, r := range roots {
-		if material, err := r.hidden().wrap.DecryptDeterministically(k.Wrapped, wrapContext(k.ID)); err == nil {
+		if material, err := r.hidden().wrap.DecryptDeterministically(k.Wrapped, wrapContext(k)); err == nil {
 			return material, nil
 		}
 	}
 	return nil, symbolon.Errorf(symbolon.Denied, "unwrap key", "key %s was wrapped by another root key", k.ID)
 }
 
-func wrapContext(id symbolon.KeyID) []byte {
-	return binary.BigEndian.AppendUint32([]byte("sealing key "), uint32(id))
+// wrapContext binds the wrapped material to what the key is for.
+func wrapContext(k symbolon.Key) []byte {
+	use := "sealing key "
+	if k.Algorithm != "" {
+		use = "signing key " + k.Algorithm + " "
+	}
+	return binary.BigEndian.AppendUint32([]byte(use), uint32(k.ID))
 }

@@ -26,7 +26,7 @@ func (db *DB) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, er
 	var apps []symbolon.App
 	err := db.read(ctx, op, func(f *file) error {
 		rows, err := f.query(ctx, `
-			SELECT id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
+			SELECT id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, settings, sandbox,
 			       created_at, not_before, version
 			FROM app
 			WHERE deleted_at IS NULL AND `+where+` ORDER BY id LIMIT ?2`, key, q.Limit)
@@ -38,16 +38,19 @@ func (db *DB) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, er
 
 func scanApp(rows *sql.Rows) (symbolon.App, error) {
 	var app symbolon.App
-	var secrets, uris, scope string
+	var secrets, uris, scope, settings string
 	var createdAt, notBefore int64
 	err := rows.Scan(&app.ID, &app.Name, &app.Home, &app.Public, &secrets, &uris, &scope, &app.Rotation,
-		&app.RequirePKCE, &app.Sandbox, &createdAt, &notBefore, &app.Version)
+		&app.RequirePKCE, &settings, &app.Sandbox, &createdAt, &notBefore, &app.Version)
 	if err != nil {
 		return app, err
 	}
 	app.CreatedAt, app.NotBefore = moment(createdAt), moment(notBefore)
 	app.Scope = strings.Fields(scope)
 	if err := json.Unmarshal([]byte(uris), &app.RedirectURIs); err != nil {
+		return app, err
+	}
+	if err := json.Unmarshal([]byte(settings), &app.Settings); err != nil {
 		return app, err
 	}
 	app.Secrets, err = decodeSecrets(secrets)
@@ -107,12 +110,16 @@ func (db *DB) PutApp(ctx context.Context, app symbolon.App) error {
 	if err != nil {
 		return symbolon.Wrap(symbolon.Invalid, op, err)
 	}
+	settings, err := json.Marshal(app.Settings)
+	if err != nil {
+		return symbolon.Wrap(symbolon.Invalid, op, err)
+	}
 	return db.write(ctx, op, func(tx *transaction) error {
-		return tx.atomically(func() error { return tx.putApp(op, app, secrets, string(uris)) })
+		return tx.atomically(func() error { return tx.putApp(op, app, secrets, string(uris), string(settings)) })
 	})
 }
 
-func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris string) error {
+func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settings string) error {
 	var before int64
 	err := tx.row(`SELECT not_before FROM app WHERE id = ? AND deleted_at IS NULL`, []any{app.ID}, &before)
 	if err != nil && !missing(err) {
@@ -121,23 +128,23 @@ func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris string)
 	query := `
 		UPDATE app SET name = ?2, home = ?3, public = ?4, secrets = ?5, redirect_uris = ?6, scope = ?7,
 			rotation = ?8, require_pkce = ?9, sandbox = ?10, created_at = ?11,
-			not_before = max(not_before, ?12), version = version + 1
+			not_before = max(not_before, ?12), settings = ?14, version = version + 1
 		WHERE id = ?1 AND version = ?13 AND deleted_at IS NULL
 		RETURNING not_before`
 	if app.Version == 0 {
 		query = `
 		INSERT INTO app (id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
-			created_at, not_before, version)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 + 1)
+			created_at, not_before, version, settings)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13 + 1, ?14)
 		ON CONFLICT (id) DO UPDATE SET name = ?2, home = ?3, public = ?4, secrets = ?5, redirect_uris = ?6,
 			scope = ?7, rotation = ?8, require_pkce = ?9, sandbox = ?10, created_at = ?11,
-			not_before = max(not_before, ?12), version = 1, deleted_at = NULL
+			not_before = max(not_before, ?12), settings = ?14, version = 1, deleted_at = NULL
 		WHERE deleted_at IS NOT NULL
 		RETURNING not_before`
 	}
 	var after int64
 	err = tx.returning(query, []any{app.ID, app.Name, app.Home, app.Public, secrets, uris, app.Scope.String(),
-		app.Rotation, app.RequirePKCE, app.Sandbox, millis(app.CreatedAt), millis(app.NotBefore), app.Version}, &after)
+		app.Rotation, app.RequirePKCE, app.Sandbox, millis(app.CreatedAt), millis(app.NotBefore), app.Version, settings}, &after)
 	if missing(err) {
 		return symbolon.Errorf(symbolon.Conflict, op, "app %s has another version", app.ID)
 	}

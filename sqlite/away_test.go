@@ -202,7 +202,7 @@ func (tr trouble) happens(t *testing.T) {
 		}
 		all.Wait()
 	}
-	_, err := w.Keys(t.Context())
+	_, err := w.Keys(t.Context(), nil, false)
 	if tr.reads && err != nil {
 		t.Errorf("a read failed: %v", err)
 	}
@@ -213,7 +213,7 @@ func (tr trouble) happens(t *testing.T) {
 		}
 	}
 	eventually(t, func() error {
-		_, err := w.Keys(t.Context())
+		_, err := w.Keys(t.Context(), nil, false)
 		return err
 	})
 	if gone, back := log.count("the store is away"), log.count("the store is back"); gone != 1 || back != 1 {
@@ -266,7 +266,7 @@ func TestAnotherDatabaseInThePlaceIsNotTaken(t *testing.T) {
 		}
 		time.Sleep(2 * firstPause)
 	}
-	if _, err := w.Keys(t.Context()); symbolon.KindOf(err) != symbolon.Busy {
+	if _, err := w.Keys(t.Context(), nil, false); symbolon.KindOf(err) != symbolon.Busy {
 		t.Fatalf("a read: %v", err)
 	}
 }

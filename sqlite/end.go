@@ -13,7 +13,13 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 	var end func(tx *transaction) (int64, error)
 	switch now := millis(e.Now); {
 	case e.Connection != symbolon.ConnectionID{}:
-		end = func(tx *transaction) (int64, error) { return tx.endConnection(e.Connection, e.Reason, now) }
+		end = func(tx *transaction) (int64, error) {
+			n, err := tx.endConnection(e.Connection, e.Reason, now)
+			if err != nil || n > 0 || !e.Token {
+				return n, err
+			}
+			return tx.endToken(e.Connection, now)
+		}
 	case e.Browser != [32]byte{}:
 		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account) }
 	case e.Account != "" && e.Client != "":
@@ -51,6 +57,14 @@ func (tx *transaction) endConnection(id symbolon.ConnectionID, reason symbolon.R
 		return tx.changeEnded(id, now)
 	})
 	return n, err
+}
+
+// endToken says in Changes that a token without a connection is over, unless the
+// connection is there, ended before.
+func (tx *transaction) endToken(id symbolon.ConnectionID, now int64) (int64, error) {
+	return tx.exec(`
+		INSERT INTO change (kind, connection, at)
+		SELECT ?2, ?1, ?3 WHERE NOT EXISTS (SELECT 1 FROM connection WHERE id = ?1)`, id[:], symbolon.ConnectionEnded, now)
 }
 
 func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID) (int64, error) {
@@ -116,7 +130,7 @@ func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int
 	statements := []string{`DELETE FROM consent WHERE client = ?1`}
 	if remove {
 		statements = append(statements, `
-			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', deleted_at = not_before
+			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', settings = '{}', deleted_at = not_before
 			WHERE id = ?1`)
 	}
 	for _, statement := range statements {

@@ -83,7 +83,7 @@ func fills(t *testing.T, path string, failures int, begin, end func(w *seeded)) 
 			made = append(made, c.Connection.ID)
 		case symbolon.KindOf(err) == symbolon.Busy:
 			busy++
-			if _, err := w.Keys(t.Context()); err != nil {
+			if _, err := w.Keys(t.Context(), nil, false); err != nil {
 				t.Fatalf("a read while the disk is full: %v", err)
 			}
 		default:

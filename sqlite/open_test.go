@@ -184,7 +184,7 @@ func TestMarkCountsCommits(t *testing.T) {
 
 func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	w := seed(t, 3)
-	if _, err := w.Keys(t.Context()); err != nil {
+	if _, err := w.Keys(t.Context(), nil, false); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -193,7 +193,7 @@ func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	if err := w.rotate(0); symbolon.KindOf(err) != symbolon.Busy {
 		t.Errorf("a write: %v", err)
 	}
-	if _, err := w.Keys(context.Background()); symbolon.KindOf(err) != symbolon.Busy {
+	if _, err := w.Keys(context.Background(), nil, false); symbolon.KindOf(err) != symbolon.Busy {
 		t.Errorf("a read: %v", err)
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {

@@ -19,7 +19,7 @@ import (
 var schema embed.FS
 
 // schemaVersion is the number of the last file in schema.
-const schemaVersion = 1
+const schemaVersion = 2
 
 const opOpen = "sqlite: open"
 

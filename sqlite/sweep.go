@@ -11,6 +11,7 @@ import (
 const (
 	connectionMargin = 7 * 24 * time.Hour // after a connection's expiry
 	sessionMargin    = 7 * 24 * time.Hour // after a session's expiry
+	onceMargin       = time.Hour          // after a record of what was used once
 	changeMargin     = 3 * 24 * time.Hour // after a change; readers need one day
 )
 
@@ -40,7 +41,7 @@ func (s *sweep) some(tx *transaction) error {
 	}
 	rows := sweepRows + 2*s.born
 	s.last, s.born = time.Now(), 0
-	for _, step := range []func(*transaction, int) error{s.connections, s.sessions, s.changes} {
+	for _, step := range []func(*transaction, int) error{s.connections, s.sessions, s.changes, s.once} {
 		if err := step(tx, rows); err != nil {
 			if blameFor(err) == storeFault {
 				return err
@@ -93,5 +94,12 @@ func (s *sweep) walk(tx *transaction, rows int, cursor []byte, look, remove stri
 func (s *sweep) changes(tx *transaction, rows int) error {
 	_, err := tx.exec(`DELETE FROM change WHERE no IN (SELECT no FROM change ORDER BY no LIMIT ?1) AND at < ?2`,
 		rows, millis(tx.at.Add(-changeMargin)))
+	return err
+}
+
+// once deletes records whose time is over, by their index.
+func (s *sweep) once(tx *transaction, rows int) error {
+	_, err := tx.exec(`DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2)`,
+		millis(tx.at.Add(-onceMargin)), rows)
 	return err
 }

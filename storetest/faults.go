@@ -49,8 +49,8 @@ func (f *Faulty) Plan(plan func(verb string) Fault) {
 	f.plan = plan
 }
 
-// Once makes the next call of the method fail, and no other.
-func (f *Faulty) Once(verb string, fault Fault) {
+// FailNext makes the next call of the method fail, and no other.
+func (f *Faulty) FailNext(verb string, fault Fault) {
 	f.Plan(func(called string) Fault {
 		if called != verb {
 			return NoFault
@@ -177,11 +177,20 @@ func (f *Faulty) Changes(ctx context.Context, after symbolon.Cursor, limit int) 
 }
 
 // Keys implements symbolon.Store.
-func (f *Faulty) Keys(ctx context.Context) ([]symbolon.Key, error) {
-	return read(f, "Keys", func() ([]symbolon.Key, error) { return f.Store.Keys(ctx) })
+func (f *Faulty) Keys(ctx context.Context, put []symbolon.Key, onlyFirst bool) ([]symbolon.Key, error) {
+	call := func() ([]symbolon.Key, error) { return f.Store.Keys(ctx, put, onlyFirst) }
+	if len(put) == 0 {
+		return read(f, "Keys", call)
+	}
+	return value(f, "Keys", call)
 }
 
-// PutKeys implements symbolon.Store.
-func (f *Faulty) PutKeys(ctx context.Context, keys []symbolon.Key, onlyFirst bool) error {
-	return f.write("PutKeys", func() error { return f.Store.PutKeys(ctx, keys, onlyFirst) })
+// Once implements symbolon.Store.
+func (f *Faulty) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error) {
+	first := false
+	kept, err := value(f, "Once", func() (kept []byte, err error) {
+		kept, first, err = f.Store.Once(ctx, o)
+		return kept, err
+	})
+	return kept, first && err == nil, err
 }

@@ -26,6 +26,7 @@ type Memory struct {
 	connections map[symbolon.ConnectionID]symbolon.Connection
 	changes     []symbolon.Change
 	keys        map[symbolon.KeyID]symbolon.Key
+	once        map[[32]byte]symbolon.Once
 }
 
 var _ symbolon.Store = (*Memory)(nil)
@@ -50,6 +51,7 @@ func NewMemory() *Memory {
 		consents:    make(map[pair]symbolon.Consent),
 		connections: make(map[symbolon.ConnectionID]symbolon.Connection),
 		keys:        make(map[symbolon.KeyID]symbolon.Key),
+		once:        make(map[[32]byte]symbolon.Once),
 	}
 }
 
@@ -122,7 +124,12 @@ func (m *Memory) PutApp(ctx context.Context, app symbolon.App) error {
 }
 
 // Keys implements symbolon.Store.
-func (m *Memory) Keys(ctx context.Context) ([]symbolon.Key, error) {
+func (m *Memory) Keys(ctx context.Context, put []symbolon.Key, onlyFirst bool) ([]symbolon.Key, error) {
+	if len(put) > 0 {
+		if err := m.putKeys(ctx, put, onlyFirst); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.read(ctx, "memory: keys", 1); err != nil {
 		return nil, err
 	}
@@ -138,22 +145,22 @@ func (m *Memory) Keys(ctx context.Context) ([]symbolon.Key, error) {
 	return list, nil
 }
 
-// PutKeys implements symbolon.Store.
-func (m *Memory) PutKeys(ctx context.Context, keys []symbolon.Key, onlyFirst bool) error {
+func (m *Memory) putKeys(ctx context.Context, put []symbolon.Key, onlyFirst bool) error {
 	const op = "memory: put keys"
 	done, err := m.write(ctx, op)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if onlyFirst && len(m.keys) > 0 {
-		return symbolon.Errorf(symbolon.Conflict, op, "there are keys already")
-	}
-	if len(keys) == 0 {
-		return nil
+	if onlyFirst {
+		for _, key := range m.keys {
+			if slices.ContainsFunc(put, func(k symbolon.Key) bool { return k.Algorithm == key.Algorithm }) {
+				return symbolon.Errorf(symbolon.Conflict, op, "there are keys already")
+			}
+		}
 	}
 	var at time.Time
-	for _, key := range keys {
+	for _, key := range put {
 		key.Wrapped = slices.Clone(key.Wrapped)
 		key.ActiveFrom, key.RetiredAt = ms(key.ActiveFrom), ms(key.RetiredAt)
 		m.keys[key.ID] = key
@@ -161,6 +168,24 @@ func (m *Memory) PutKeys(ctx context.Context, keys []symbolon.Key, onlyFirst boo
 	}
 	m.change(symbolon.Change{Kind: symbolon.KeysChanged, At: at})
 	return nil
+}
+
+// Once implements symbolon.Store.
+func (m *Memory) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error) {
+	done, err := m.write(ctx, "memory: once")
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
+	if old, found := m.once[o.Key]; found && old.ExpiresAt.After(ms(o.Now)) {
+		return slices.Clone(old.Value), false, nil
+	}
+	if o.Look {
+		return nil, true, nil
+	}
+	o.Value, o.ExpiresAt = slices.Clone(o.Value), ms(o.ExpiresAt)
+	m.once[o.Key] = o
+	return slices.Clone(o.Value), true, nil
 }
 
 // Changes implements symbolon.Store.
@@ -192,7 +217,19 @@ func cloneApp(app symbolon.App) symbolon.App {
 	app.Secrets = slices.Clone(app.Secrets)
 	app.RedirectURIs = slices.Clone(app.RedirectURIs)
 	app.Scope = slices.Clone(app.Scope)
+	app.Settings = cloneSettings(app.Settings)
 	return app
+}
+
+func cloneSettings(s symbolon.Settings) symbolon.Settings {
+	s.Grants = slices.Clone(s.Grants)
+	s.Resources, s.APIResources = slices.Clone(s.Resources), slices.Clone(s.APIResources)
+	s.ExchangeFor = slices.Clone(s.ExchangeFor)
+	if s.Registration != nil {
+		r := *s.Registration
+		s.Registration = &r
+	}
+	return s
 }
 
 func compareUsername(a, b symbolon.Account) int { return strings.Compare(a.Username, b.Username) }

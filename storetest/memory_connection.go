@@ -113,7 +113,11 @@ func (m *Memory) End(ctx context.Context, e symbolon.End) (int, error) {
 	switch {
 	case e.Connection != symbolon.ConnectionID{}:
 		row, found := m.connections[e.Connection]
-		if !found {
+		switch {
+		case !found && e.Token:
+			m.change(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: e.Connection, At: now})
+			return 1, nil
+		case !found:
 			return 0, nil
 		}
 		return m.endConnection(row, e.Reason, now), nil

@@ -120,33 +120,38 @@ var keyCases = []testCase{
 	{"keys come in the order of ActiveFrom", func(w *world) {
 		late := symbolon.Key{ID: 1, Wrapped: []byte("late"), ActiveFrom: w.now.Add(time.Hour)}
 		soon := symbolon.Key{ID: 1<<32 - 1, Wrapped: []byte("soon"), ActiveFrom: w.now, RetiredAt: w.now.Add(time.Minute)}
-		w.ok(w.PutKeys(w.ctx, []symbolon.Key{late, soon}, true))
+		w.ok(w.putKeys([]symbolon.Key{late, soon}, true))
 		w.equal(w.keys(), []symbolon.Key{soon, late})
 	}},
 	{"a key that is there is replaced, the others stay", func(w *world) {
 		one, two := symbolon.Key{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}, symbolon.Key{ID: 2, Wrapped: []byte{2}, ActiveFrom: w.now}
-		w.ok(w.PutKeys(w.ctx, []symbolon.Key{one, two}, false))
+		w.ok(w.putKeys([]symbolon.Key{one, two}, false))
 		one.RetiredAt = w.now
-		w.ok(w.PutKeys(w.ctx, []symbolon.Key{one}, false))
+		w.ok(w.putKeys([]symbolon.Key{one}, false))
 		w.equal(w.keys(), []symbolon.Key{one, two})
 	}},
 	{"onlyFirst does nothing when there are keys already", func(w *world) {
 		one := symbolon.Key{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}
-		w.ok(w.PutKeys(w.ctx, []symbolon.Key{one}, true))
+		w.ok(w.putKeys([]symbolon.Key{one}, true))
 		w.equal(len(w.changed(func() {
-			w.fails(w.PutKeys(w.ctx, []symbolon.Key{{ID: 2, Wrapped: []byte{2}, ActiveFrom: w.now}}, true), symbolon.Conflict)
+			w.fails(w.putKeys([]symbolon.Key{{ID: 2, Wrapped: []byte{2}, ActiveFrom: w.now}}, true), symbolon.Conflict)
 		})), 0)
 		w.equal(w.keys(), []symbolon.Key{one})
 	}},
 	{"the change is in Changes", func(w *world) {
-		w.equal(w.changed(func() { w.ok(w.PutKeys(w.ctx, []symbolon.Key{{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}}, false)) }),
+		w.equal(w.changed(func() { w.ok(w.putKeys([]symbolon.Key{{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}}, false)) }),
 			[]symbolon.Change{{Kind: symbolon.KeysChanged}})
 	}},
 }
 
+func (w *world) putKeys(put []symbolon.Key, onlyFirst bool) error {
+	w.Helper()
+	return symbolon.PutKeys(w.ctx, w, put, onlyFirst)
+}
+
 func (w *world) keys() []symbolon.Key {
 	w.Helper()
-	keys, err := w.Keys(w.ctx)
+	keys, err := w.Keys(w.ctx, nil, false)
 	w.ok(err)
 	return keys
 }

@@ -83,7 +83,7 @@ var faultCases = []testCase{
 func (w *world) suffer(verb string, fault Fault, call func(symbolon.Store) error) {
 	w.Helper()
 	f := NewFaulty(w.Store)
-	f.Once(verb, fault)
+	f.FailNext(verb, fault)
 	want := symbolon.Unknown
 	if fault == Lost {
 		want = symbolon.Busy

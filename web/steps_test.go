@@ -40,7 +40,7 @@ func newFixture(t testing.TB) *fixture {
 	key, err := root.NewKey()
 	check(t, err)
 	key.ActiveFrom = clock.Now()
-	check(t, store.PutKeys(ctx, []symbolon.Key{key}, true))
+	check(t, symbolon.PutKeys(ctx, store, []symbolon.Key{key}, true))
 	ring, err := seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
 	check(t, err)
 

@@ -119,7 +119,7 @@ func (c *doctorCmd) examine(sh *shell, d *diagnosis) {
 		}
 		d.add("database", fine, "", "whole; %s; %s", kind, count(int(m.Commits), "commit", "commits"))
 	}
-	keys, err := db.Keys(sh.ctx)
+	keys, err := db.Keys(sh.ctx, nil, false)
 	if err != nil {
 		d.fault("keys", broken, err)
 		return

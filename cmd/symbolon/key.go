@@ -83,7 +83,7 @@ func (keyListCmd) Help() string { return "Example:\n\n    symbolon key list" }
 // Run implements the command.
 func (c *keyListCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		keys, err := d.store.Keys(sh.ctx)
+		keys, err := d.store.Keys(sh.ctx, nil, false)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (c *keyRetireCmd) Run(sh *shell) error {
 			return err
 		}
 		defer unlock()
-		keys, err := d.store.Keys(sh.ctx)
+		keys, err := d.store.Keys(sh.ctx, nil, false)
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (c *keyRetireCmd) Run(sh *shell) error {
 			return err
 		}
 		keys[i].RetiredAt = d.clock.Now()
-		if err := d.store.PutKeys(sh.ctx, keys[i:i+1], false); err != nil {
+		if err := symbolon.PutKeys(sh.ctx, d.store, keys[i:i+1], false); err != nil {
 			return err
 		}
 		d.settle(sh.ctx)

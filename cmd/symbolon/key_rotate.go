@@ -30,7 +30,7 @@ func (c *keyRotateCmd) Run(sh *shell) error {
 			return err
 		}
 		defer unlock()
-		keys, err := d.store.Keys(sh.ctx)
+		keys, err := d.store.Keys(sh.ctx, nil, false)
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, key
 		return err
 	}
 	key.ActiveFrom = d.clock.Now().Add(activeAfter)
-	if err := d.store.PutKeys(sh.ctx, []symbolon.Key{key}, false); err != nil {
+	if err := symbolon.PutKeys(sh.ctx, d.store, []symbolon.Key{key}, false); err != nil {
 		return err
 	}
 	select { // until it seals
@@ -90,7 +90,7 @@ func (c *keyRotateCmd) rotateRoot(sh *shell, d *desk, source rootSource, roots [
 	if err != nil {
 		return err
 	}
-	put := func(keys []symbolon.Key) error { return d.store.PutKeys(sh.ctx, keys, false) }
+	put := func(keys []symbolon.Key) error { return symbolon.PutKeys(sh.ctx, d.store, keys, false) }
 	for _, step := range rootSteps(source, root, roots, keys, put) {
 		if err := step(); err != nil {
 			return mend(fmt.Errorf("the root key was not rotated wholly: %w", err), "the server can still open its keys; run the command again")

@@ -25,7 +25,7 @@ type keyring struct {
 
 // open makes the first key of a new database, and opens the keys of any other.
 func (k *keyring) open(ctx context.Context, now time.Time) error {
-	keys, err := k.store.Keys(ctx)
+	keys, err := k.store.Keys(ctx, nil, false)
 	if err != nil {
 		return err
 	}
@@ -33,14 +33,14 @@ func (k *keyring) open(ctx context.Context, now time.Time) error {
 		if err := k.begin(ctx, now); err != nil {
 			return err
 		}
-		if keys, err = k.store.Keys(ctx); err != nil {
+		if keys, err = k.store.Keys(ctx, nil, false); err != nil {
 			return err
 		}
 	}
 	k.ring, _, err = k.source.ringOf(keys)
 	if err != nil {
 		// A rotation of the root key may have come between the two readings.
-		if keys, kerr := k.store.Keys(ctx); kerr == nil {
+		if keys, kerr := k.store.Keys(ctx, nil, false); kerr == nil {
 			k.ring, _, err = k.source.ringOf(keys)
 		}
 	}
@@ -71,7 +71,7 @@ func (k *keyring) begin(ctx context.Context, now time.Time) error {
 		return err
 	}
 	key.ActiveFrom = now
-	err = k.store.PutKeys(ctx, []symbolon.Key{key}, true)
+	err = symbolon.PutKeys(ctx, k.store, []symbolon.Key{key}, true)
 	if symbolon.KindOf(err) == symbolon.Conflict {
 		return nil // another made it at this moment
 	}
@@ -105,7 +105,7 @@ func (k *keyring) retry(ctx context.Context) {
 }
 
 func (k *keyring) load(ctx context.Context) error {
-	keys, err := k.store.Keys(ctx)
+	keys, err := k.store.Keys(ctx, nil, false)
 	if err != nil {
 		return err
 	}

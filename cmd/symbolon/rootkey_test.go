@@ -31,7 +31,7 @@ func TestRootRotationCutShort(t *testing.T) {
 			t.Fatal(err)
 		}
 		key.ActiveFrom = now.Add(-time.Minute)
-		put := func(keys []symbolon.Key) error { return store.PutKeys(t.Context(), keys, false) }
+		put := func(keys []symbolon.Key) error { return symbolon.PutKeys(t.Context(), store, keys, false) }
 		if err := put([]symbolon.Key{key}); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestRootRotationCutShort(t *testing.T) {
 		}
 		rotate := func(steps int) *seal.RootKey {
 			t.Helper()
-			keys, err := store.Keys(t.Context())
+			keys, err := store.Keys(t.Context(), nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -73,7 +73,7 @@ func TestRootRotationCutShort(t *testing.T) {
 		if err != nil || len(roots) != 1 || roots[0].Reveal() != last.Reveal() {
 			t.Errorf("cut after %d and run again: the file has %d root keys, %v; want the last one alone", cut, len(roots), err)
 		}
-		keys, _ := store.Keys(t.Context())
+		keys, _ := store.Keys(t.Context(), nil, false)
 		if _, err := seal.NewRing([]*seal.RootKey{old}, keys); symbolon.KindOf(err) != symbolon.Denied {
 			t.Errorf("cut after %d and run again: the old root key still opens the keys: %v", cut, err)
 		}
@@ -82,7 +82,7 @@ func TestRootRotationCutShort(t *testing.T) {
 
 func openRing(t *testing.T, source rootSource, store symbolon.Store) *seal.Ring {
 	t.Helper()
-	keys, err := store.Keys(t.Context())
+	keys, err := store.Keys(t.Context(), nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestKeyringTriesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.ActiveFrom = time.Now()
-	if err := store.PutKeys(t.Context(), []symbolon.Key{next}, false); err != nil {
+	if err := symbolon.PutKeys(t.Context(), store, []symbolon.Key{next}, false); err != nil {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other")

@@ -154,7 +154,7 @@ func (s *server) databaseMark(ctx context.Context) (databaseMark, error) {
 	if err != nil {
 		return databaseMark{}, err
 	}
-	keys, err := s.store.Keys(ctx)
+	keys, err := s.store.Keys(ctx, nil, false)
 	return databaseMark{Epoch: db.Epoch.String(), Commits: db.Commits, Used: len(keys) > 0}, err
 }
 

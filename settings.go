@@ -1,0 +1,167 @@
+package symbolon
+
+import (
+	"slices"
+	"time"
+)
+
+// AuthMethod is how an app proves itself, by the names of RFC 7591 §2
+// (token_endpoint_auth_method) and RFC 8705 §2.
+type AuthMethod string
+
+// The ways in which an app may prove itself.
+const (
+	// AuthSecret: by its secret, in HTTP Basic or in the body. It is the default.
+	AuthSecret AuthMethod = ""
+	// AuthBasic: by its secret, in HTTP Basic only.
+	AuthBasic AuthMethod = "client_secret_basic"
+	// AuthPost: by its secret, in the body only.
+	AuthPost AuthMethod = "client_secret_post"
+	// AuthNone: not at all. It is that of every public app, and of no other.
+	AuthNone AuthMethod = "none"
+	// AuthKey: by an assertion signed with a key of its own (RFC 7523 §2.2).
+	AuthKey AuthMethod = "private_key_jwt"
+	// AuthTLS: by a certificate of a known subject (RFC 8705 §2.1).
+	AuthTLS AuthMethod = "tls_client_auth"
+	// AuthSelfSignedTLS: by a certificate whose key is registered (RFC 8705 §2.2).
+	AuthSelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
+)
+
+// GrantType is a way to get a token, by its name at the token endpoint.
+type GrantType string
+
+// The grants that the token endpoint knows.
+const (
+	// GrantCode is RFC 6749 §4.1.
+	GrantCode GrantType = "authorization_code"
+	// GrantRefresh is RFC 6749 §6.
+	GrantRefresh GrantType = "refresh_token"
+	// GrantClient is RFC 6749 §4.4.
+	GrantClient GrantType = "client_credentials"
+	// GrantDevice is RFC 8628 §3.4.
+	GrantDevice GrantType = "urn:ietf:params:oauth:grant-type:device_code"
+	// GrantExchange is RFC 8693 §2.1.
+	GrantExchange GrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+	// GrantAssertion is RFC 7523 §2.1.
+	GrantAssertion GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+// TokenFormat is what an access token looks like.
+type TokenFormat string
+
+const (
+	// TokenDefault: as the API says that the token is for, or else sealed.
+	TokenDefault TokenFormat = ""
+	// TokenSealed: readable by this server only.
+	TokenSealed TokenFormat = "sealed"
+	// TokenJWT: a signed JWT that an API can check by itself (RFC 9068).
+	TokenJWT TokenFormat = "jwt"
+)
+
+// Settings are what an app's owner may decide beside the fields of App. The
+// zero value is the default of each. Stores keep it as one JSON object.
+type Settings struct {
+	// Auth is how the app proves itself.
+	Auth AuthMethod `json:"auth,omitempty"`
+	// Keys is the app's own set of public keys, a JWK Set (RFC 7517 §5).
+	Keys string `json:"keys,omitempty"`
+	// KeysURI is where the set is fetched from instead: an https URL.
+	KeysURI string `json:"keys_uri,omitempty"`
+	// TLSSubject is what a certificate must say for AuthTLS: one of dn:, dns:,
+	// uri:, ip: or email: and the value (RFC 8705 §2.1.2).
+	TLSSubject string `json:"tls_subject,omitempty"`
+
+	// Grants are the grants that the app may use; empty means the default set.
+	Grants []GrantType `json:"grants,omitempty"`
+	// Resources are the APIs that the app may ask tokens for (RFC 8707); empty
+	// means every one that the server knows.
+	Resources []string `json:"resources,omitempty"`
+	// Token is the format of the app's access tokens.
+	Token TokenFormat `json:"token,omitempty"`
+	// API marks the app as an API of the owner, which may introspect every token
+	// that is meant for it (RFC 7662 §4): those for one of APIResources, and,
+	// when that is empty, those that name no resource.
+	API          bool     `json:"api,omitempty"`
+	APIResources []string `json:"api_resources,omitempty"`
+
+	// BoundTokens: the app gets only tokens bound to a key, by DPoP (RFC 9449
+	// §5.2, dpop_bound_access_tokens) or by its TLS certificate (RFC 8705 §3).
+	BoundTokens bool `json:"bound_tokens,omitempty"`
+	// TLSTokens: the app's tokens are bound to its TLS certificate (RFC 8705
+	// §3.4, tls_client_certificate_bound_access_tokens).
+	TLSTokens bool `json:"tls_tokens,omitempty"`
+	// RequirePAR refuses authorization requests that were not pushed (RFC 9126 §6).
+	RequirePAR bool `json:"require_par,omitempty"`
+	// RequireSigned refuses authorization requests that are not a signed request
+	// object (RFC 9101 §10.5).
+	RequireSigned bool `json:"require_signed,omitempty"`
+	// SignedIntrospection: the app gets signed answers (RFC 9701).
+	SignedIntrospection bool `json:"signed_introspection,omitempty"`
+
+	// ExchangeFor are the apps whose tokens this app may exchange (RFC 8693);
+	// "*" means those of all. Impersonate lets it leave out who acts.
+	ExchangeFor []ClientID `json:"exchange_for,omitempty"`
+	Impersonate bool       `json:"impersonate,omitempty"`
+
+	// Registration is set for an app that registered itself.
+	Registration *Registration `json:"registration,omitempty"`
+}
+
+// Registration is what an app that registered itself said of itself. Nobody has
+// checked it.
+type Registration struct {
+	// ClientID is the client_id that the app uses: a URL (client ID metadata
+	// document), or what dynamic registration gave it. App.ID stands for it
+	// within this server.
+	ClientID string `json:"client_id"`
+	// Document marks a client ID metadata document.
+	Document bool `json:"document,omitempty"`
+	// Digest is the SHA-256 of the metadata. ChangedAt is when it last changed:
+	// what was allowed up to then is asked again.
+	Digest    []byte    `json:"digest,omitempty"`
+	ChangedAt time.Time `json:"changed_at,omitzero"`
+	// Native is application_type "native" (OpenID Connect Registration §2).
+	Native bool `json:"native,omitempty"`
+	// LogoURI, PolicyURI and TermsURI are https URLs.
+	LogoURI   string `json:"logo_uri,omitempty"`
+	PolicyURI string `json:"policy_uri,omitempty"`
+	TermsURI  string `json:"tos_uri,omitempty"`
+	// Token is the SHA-256 of the registration access token (RFC 7592).
+	Token []byte `json:"token,omitempty"`
+	// ExpiresAt is when the app is gone if it was never used by then.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Method returns how the app proves itself.
+func (a *App) Method() AuthMethod {
+	if a.Public {
+		return AuthNone
+	}
+	return a.Settings.Auth
+}
+
+// ClientID returns the client_id that the app is known by outside.
+func (a *App) ClientID() string {
+	if r := a.Settings.Registration; r != nil {
+		return r.ClientID
+	}
+	return string(a.ID)
+}
+
+// MayUse reports whether the app may use a grant. By default it may use codes
+// and refresh tokens; a sandbox app may also try client credentials (unless it
+// is public) and the device grant.
+func (a *App) MayUse(g GrantType) bool {
+	if len(a.Settings.Grants) > 0 {
+		return slices.Contains(a.Settings.Grants, g)
+	}
+	switch g {
+	case GrantCode, GrantRefresh:
+		return true
+	case GrantDevice:
+		return a.Sandbox
+	case GrantClient:
+		return a.Sandbox && !a.Public
+	}
+	return false
+}
