@@ -47,10 +47,45 @@ const (
 	InvalidToken
 	// InsufficientScope: the access token is good but lacks the scope.
 	InsufficientScope
+	// UnauthorizedClient: the app may not use this grant or response type.
+	UnauthorizedClient
+	// InvalidDetails: authorization_details are malformed, or of no known type
+	// (RFC 9396 §5).
+	InvalidDetails
+	// UnsupportedTokenType: the server cannot revoke such a token (RFC 7009 §2.2.1).
+	UnsupportedTokenType
+	// AuthorizationPending: the person has not answered yet (RFC 8628 §3.5).
+	AuthorizationPending
+	// SlowDown: as AuthorizationPending, and the app asks too often.
+	SlowDown
+	// ExpiredToken: the device code has expired.
+	ExpiredToken
+	// InvalidRequestURI: a request_uri is unknown, expired, used or another
+	// app's (RFC 9101 §7, RFC 9126 §2.2).
+	InvalidRequestURI
+	// InvalidRequestObject: a request object is malformed or not well signed
+	// (RFC 9101 §7).
+	InvalidRequestObject
+	// InvalidDPoPProof: the DPoP proof is missing or not good (RFC 9449 §5, §7.1).
+	InvalidDPoPProof
+	// UseDPoPNonce: the proof must carry the server's nonce (RFC 9449 §8).
+	UseDPoPNonce
+	// InvalidClientMetadata and InvalidRedirectURI: a registration cannot be
+	// accepted (RFC 7591 §3.2.2).
+	InvalidClientMetadata
+	InvalidRedirectURI
+	// InvalidSoftwareStatement: it is not one that counts here (RFC 7591 §3.2.2).
+	InvalidSoftwareStatement
+	// InvalidDocument: a client ID metadata document could not be fetched, or is
+	// not one.
+	InvalidDocument
+	// TooManyRequests: so many that this one is not looked at.
+	TooManyRequests
 )
 
 // codes are the error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
-// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+// RFC 8707 §2 and OpenID Connect Core §3.1.2.6, and of the RFCs that stand at
+// the refusals.
 var codes = [...]string{
 	ServerError:             "server_error",
 	Unavailable:             "temporarily_unavailable",
@@ -69,6 +104,22 @@ var codes = [...]string{
 	MissingToken:            "invalid_token",
 	InvalidToken:            "invalid_token",
 	InsufficientScope:       "insufficient_scope",
+
+	UnauthorizedClient:       "unauthorized_client",
+	InvalidDetails:           "invalid_authorization_details",
+	UnsupportedTokenType:     "unsupported_token_type",
+	AuthorizationPending:     "authorization_pending",
+	SlowDown:                 "slow_down",
+	ExpiredToken:             "expired_token",
+	InvalidRequestURI:        "invalid_request_uri",
+	InvalidRequestObject:     "invalid_request_object",
+	InvalidDPoPProof:         "invalid_dpop_proof",
+	UseDPoPNonce:             "use_dpop_nonce",
+	InvalidClientMetadata:    "invalid_client_metadata",
+	InvalidRedirectURI:       "invalid_redirect_uri",
+	InvalidSoftwareStatement: "invalid_software_statement",
+	InvalidDocument:          "invalid_client",
+	TooManyRequests:          "temporarily_unavailable",
 }
 
 // Code returns the error code that the RFCs give the refusal.

@@ -147,8 +147,8 @@ func TestEveryRefusalHasACode(t *testing.T) {
 			t.Errorf("the refusal %d has the code %q", r, codes[r])
 		}
 	}
-	if InsufficientScope+1 != Refusal(len(codes)) {
-		t.Errorf("%d refusals and %d codes", InsufficientScope+1, len(codes))
+	if TooManyRequests+1 != Refusal(len(codes)) {
+		t.Errorf("%d refusals and %d codes", TooManyRequests+1, len(codes))
 	}
 }
 

@@ -37,6 +37,22 @@ var statuses = [...][surfaces]int{
 	oauth.MissingToken:            {page: 401, standard: 401},
 	oauth.InvalidToken:            {page: 401, standard: 401},
 	oauth.InsufficientScope:       {page: 403, standard: 403},
+
+	oauth.UnauthorizedClient:       {page: 400, standard: 400},
+	oauth.InvalidDetails:           {page: 400, standard: 400},
+	oauth.UnsupportedTokenType:     {page: 400, standard: 400},
+	oauth.AuthorizationPending:     {page: 400, standard: 400},
+	oauth.SlowDown:                 {page: 400, standard: 400},
+	oauth.ExpiredToken:             {page: 400, standard: 400},
+	oauth.InvalidRequestURI:        {page: 400, standard: 400},
+	oauth.InvalidRequestObject:     {page: 400, standard: 400},
+	oauth.InvalidDPoPProof:         {page: 400, standard: 400},
+	oauth.UseDPoPNonce:             {page: 400, standard: 400},
+	oauth.InvalidClientMetadata:    {page: 400, standard: 400},
+	oauth.InvalidRedirectURI:       {page: 400, standard: 400},
+	oauth.InvalidSoftwareStatement: {page: 400, standard: 400},
+	oauth.InvalidDocument:          {page: 400, standard: 401},
+	oauth.TooManyRequests:          {page: 429, standard: 429},
 }
 
 // status returns the HTTP status of a refusal. An app that tried HTTP Basic and
