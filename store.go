@@ -86,13 +86,15 @@ type Store interface {
 	// has not expired by Now. It returns the value that the record has now, and
 	// whether this call made it. With Look set it only reads; first is then true
 	// when there is no record, and the value nil. Records whose time is over are
-	// removed, a few at a time, by later calls.
+	// removed, a few at a time, by later calls. Invalid when Check says so.
 	Once(ctx context.Context, o Once) (value []byte, first bool, err error)
 
 	// Keys inserts or replaces the keys of put, all at once, and returns every
 	// key there is then, in the order of ActiveFrom. With onlyFirst set it does
-	// nothing when there is a key for the algorithm of one of them already, and
-	// returns Conflict. The change is in Changes. Without put it only reads.
+	// nothing when there is a key for the algorithm of one of them already,
+	// retired or not, and returns Conflict. The change is in Changes. Without put
+	// it only reads. Unknown when put is durable and what is there then cannot be
+	// read.
 	Keys(ctx context.Context, put []Key, onlyFirst bool) ([]Key, error)
 }
 
@@ -109,12 +111,34 @@ type Once struct {
 	Key [32]byte
 	// Value is kept beside it, at most 64 KiB.
 	Value []byte
-	// ExpiresAt is when the record may be forgotten. It lies at most a day after
-	// Now.
+	// ExpiresAt is when the record may be forgotten. It lies after Now, since a
+	// record that is over when it is made records nothing, and at most a day.
 	ExpiresAt time.Time
 	Now       time.Time
 	// Look leaves the record as it is.
 	Look bool
+}
+
+// What bounds the table in which such things are kept.
+const (
+	maxOnceValue = 64 << 10 // bytes
+	maxOnceLife  = 24 * time.Hour
+)
+
+// Check reports what no store may record, as an error of kind Invalid. What is
+// only looked for is not checked.
+func (o *Once) Check(op string) error {
+	switch life := o.ExpiresAt.Sub(o.Now); {
+	case o.Look:
+		return nil
+	case len(o.Value) > maxOnceValue:
+		return Errorf(Invalid, op, "the value has %d bytes, more than %d", len(o.Value), maxOnceValue)
+	case life > maxOnceLife:
+		return Errorf(Invalid, op, "it is to be kept for %v, more than %v", life, maxOnceLife)
+	case o.ExpiresAt.UnixMilli() <= o.Now.UnixMilli():
+		return Errorf(Invalid, op, "it would be forgotten at once")
+	}
+	return nil
 }
 
 // AppQuery selects apps.
@@ -239,9 +263,11 @@ type End struct {
 	// for the pair, whose connections are few and are marked one by one.
 	Account AccountID
 	Client  ClientID
-	// Token ends a value that belongs to no row: Connection is the id in it. What
-	// was ended is in Changes all the same, and the count is 1 when there was no
-	// such row.
+	// Token ends a value that may belong to no row: Connection is the id in it.
+	// What was ended is in Changes all the same, and the count is 1 when there was
+	// no such row; a second time as well, since there is nothing that would know
+	// of the first, and reading it twice changes nothing. A row that is there is
+	// ended as without Token: one that was ended before counts 0.
 	Token bool
 	// Delete also deletes the row of the account or of the app, whichever
 	// alone is set.

@@ -110,13 +110,25 @@ func (db *DB) PutApp(ctx context.Context, app symbolon.App) error {
 	if err != nil {
 		return symbolon.Wrap(symbolon.Invalid, op, err)
 	}
-	settings, err := json.Marshal(app.Settings)
+	settings, err := encodeSettings(app.Settings)
 	if err != nil {
 		return symbolon.Wrap(symbolon.Invalid, op, err)
 	}
 	return db.write(ctx, op, func(tx *transaction) error {
-		return tx.atomically(func() error { return tx.putApp(op, app, secrets, string(uris), string(settings)) })
+		return tx.atomically(func() error { return tx.putApp(op, app, secrets, string(uris), settings) })
 	})
+}
+
+// encodeSettings returns the settings as they are kept, with times in whole
+// milliseconds like all others.
+func encodeSettings(s symbolon.Settings) (string, error) {
+	if s.Registration != nil {
+		r := *s.Registration
+		r.ChangedAt, r.ExpiresAt = moment(millis(r.ChangedAt)), moment(millis(r.ExpiresAt))
+		s.Registration = &r
+	}
+	b, err := json.Marshal(s)
+	return string(b), err
 }
 
 func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settings string) error {

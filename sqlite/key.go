@@ -17,6 +17,7 @@ func (db *DB) Keys(ctx context.Context, put []symbolon.Key, onlyFirst bool) ([]s
 		if err != nil {
 			return nil, err
 		}
+		ctx = context.WithoutCancel(ctx)
 	}
 	var keys []symbolon.Key
 	err := db.read(ctx, op, func(f *file) error {
@@ -31,6 +32,9 @@ func (db *DB) Keys(ctx context.Context, put []symbolon.Key, onlyFirst bool) ([]s
 		})
 		return err
 	})
+	if err != nil && len(put) > 0 {
+		err = symbolon.Wrap(symbolon.Unknown, op, err) // Busy would say that nothing was done
+	}
 	return keys, err
 }
 

@@ -2,15 +2,8 @@ package sqlite
 
 import (
 	"context"
-	"time"
 
 	"github.com/symbolon/symbolon"
-)
-
-// maxOnce bounds the value of a record, and maxOnceLife how long it is kept.
-const (
-	maxOnce     = 64 << 10
-	maxOnceLife = 24 * time.Hour
 )
 
 // Once implements symbolon.Store.
@@ -27,8 +20,8 @@ func (db *DB) Once(ctx context.Context, o symbolon.Once) (value []byte, first bo
 		})
 		return value, first && err == nil, err
 	}
-	if len(o.Value) > maxOnce || o.ExpiresAt.Sub(o.Now) > maxOnceLife {
-		return nil, false, symbolon.Errorf(symbolon.Invalid, op, "the value is longer, or kept longer, than may be")
+	if err := o.Check(op); err != nil {
+		return nil, false, err
 	}
 	err = db.write(ctx, op, func(tx *transaction) error {
 		tx.saw(o.Now)
@@ -40,6 +33,7 @@ func (db *DB) Once(ctx context.Context, o symbolon.Once) (value []byte, first bo
 			return err
 		}
 		if first = n == 1; first {
+			tx.born++
 			value = o.Value
 			return nil
 		}

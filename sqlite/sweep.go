@@ -25,7 +25,7 @@ const (
 // at the end, so that no index on an expiry is needed.
 type sweep struct {
 	last       time.Time
-	born       int // connections inserted since the last sweep
+	born       int // rows inserted since the last sweep, of those that many requests insert
 	connection symbolon.ConnectionID
 	browser    [32]byte
 	damaged    bool // what is damaged is left alone

@@ -145,3 +145,74 @@ func TestRefreshesDoNotGrowTheFile(t *testing.T) {
 		t.Fatalf("from %d to %d pages", before, after)
 	}
 }
+
+// TestWhatWasUsedOnceDoesNotGrowTheFile uses many things, again and again: each
+// round is over when the next begins, but for the margin.
+func TestWhatWasUsedOnceDoesNotGrowTheFile(t *testing.T) {
+	w := seed(t, 1)
+	count := func() (rows, pages int) {
+		t.Helper()
+		err := w.read(t.Context(), "test", func(f *file) error {
+			return f.reads.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM once), page_count FROM pragma_page_count`).Scan(&rows, &pages)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows, pages
+	}
+	const each = 1000
+	round := func(n int) {
+		t.Helper()
+		now := w.now.Add(time.Duration(n) * (onceMargin + 2*time.Minute))
+		results := make(chan error, each)
+		for i := range each {
+			go func() {
+				_, first, err := w.Once(t.Context(), symbolon.Once{
+					Key: [32]byte{byte(n), byte(i), byte(i >> 8)}, Value: make([]byte, 200), ExpiresAt: now.Add(time.Minute), Now: now,
+				})
+				if err == nil && !first {
+					err = errDamaged
+				}
+				results <- err
+			}()
+		}
+		for range each {
+			if err := <-results; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for n := range 3 {
+		round(n)
+	}
+	rows, pages := count()
+	if rows > 2*each+sweepRows {
+		t.Fatalf("%d records are kept after 3 rounds of %d", rows, each)
+	}
+	for n := range 12 {
+		round(3 + n)
+	}
+	// Nothing but what is used sweeps: no connection is made here.
+	if after, grown := count(); after > 2*each+sweepRows || grown > pages+pages/4 {
+		t.Fatalf("from %d records and %d pages to %d and %d", rows, pages, after, grown)
+	}
+}
+
+func TestWhatWasUsedOnceStaysAnHourLonger(t *testing.T) {
+	w := seed(t, 1)
+	o := symbolon.Once{Key: [32]byte{1}, Value: []byte("x"), ExpiresAt: w.now.Add(time.Minute), Now: w.now}
+	if _, _, err := w.Once(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	o.Look = true // at the time when it was used, as after a clock was set right
+	for _, c := range []struct {
+		after time.Duration
+		gone  bool
+	}{{time.Minute + onceMargin, false}, {time.Minute + onceMargin + time.Millisecond, true}} {
+		w.writer.sweep.last = time.Time{} // no write runs now
+		w.writeAt(t, w.now.Add(c.after))
+		if _, gone, err := w.Once(t.Context(), o); err != nil || gone != c.gone {
+			t.Errorf("%v later: gone %v, %v", c.after, gone, err)
+		}
+	}
+}

@@ -201,7 +201,7 @@ func (w *writer) failed(err error) error {
 type transaction struct {
 	w     *writer
 	wrote bool
-	born  int       // connections inserted
+	born  int       // connections and records of what was used once, inserted
 	at    time.Time // the latest now that a change has carried
 }
 

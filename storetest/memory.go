@@ -15,7 +15,8 @@ import (
 // Memory is a symbolon.Store in memory, for tests. It forgets nothing until it
 // is dropped, and it panics when a change would break an invariant of the
 // contract: a sequence number that goes back, an end that is undone, a moment
-// NotBefore that moves back, a session of someone who may not sign in.
+// NotBefore that moves back, a session of someone who may not sign in, a key that
+// becomes another one, something used once that is used again.
 type Memory struct {
 	mu          sync.Mutex // guards everything below
 	apps        map[symbolon.ClientID]symbolon.App
@@ -129,6 +130,7 @@ func (m *Memory) Keys(ctx context.Context, put []symbolon.Key, onlyFirst bool) (
 		if err := m.putKeys(ctx, put, onlyFirst); err != nil {
 			return nil, err
 		}
+		ctx = context.WithoutCancel(ctx)
 	}
 	if err := m.read(ctx, "memory: keys", 1); err != nil {
 		return nil, err
@@ -163,7 +165,7 @@ func (m *Memory) putKeys(ctx context.Context, put []symbolon.Key, onlyFirst bool
 	for _, key := range put {
 		key.Wrapped = slices.Clone(key.Wrapped)
 		key.ActiveFrom, key.RetiredAt = ms(key.ActiveFrom), ms(key.RetiredAt)
-		m.keys[key.ID] = key
+		m.putKey(key)
 		at = latest(at, key.ActiveFrom)
 	}
 	m.change(symbolon.Change{Kind: symbolon.KeysChanged, At: at})
@@ -172,7 +174,11 @@ func (m *Memory) putKeys(ctx context.Context, put []symbolon.Key, onlyFirst bool
 
 // Once implements symbolon.Store.
 func (m *Memory) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error) {
-	done, err := m.write(ctx, "memory: once")
+	const op = "memory: once"
+	if err := o.Check(op); err != nil {
+		return nil, false, err
+	}
+	done, err := m.write(ctx, op)
 	if err != nil {
 		return nil, false, err
 	}
@@ -184,7 +190,7 @@ func (m *Memory) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error
 		return nil, true, nil
 	}
 	o.Value, o.ExpiresAt = slices.Clone(o.Value), ms(o.ExpiresAt)
-	m.once[o.Key] = o
+	m.record(o)
 	return slices.Clone(o.Value), true, nil
 }
 
@@ -227,6 +233,8 @@ func cloneSettings(s symbolon.Settings) symbolon.Settings {
 	s.ExchangeFor = slices.Clone(s.ExchangeFor)
 	if s.Registration != nil {
 		r := *s.Registration
+		r.Digest, r.Token = slices.Clone(r.Digest), slices.Clone(r.Token)
+		r.ChangedAt, r.ExpiresAt = ms(r.ChangedAt), ms(r.ExpiresAt)
 		s.Registration = &r
 	}
 	return s

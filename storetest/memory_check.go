@@ -30,6 +30,31 @@ func (m *Memory) put(row symbolon.Connection) {
 	}
 }
 
+// putKey stores a key and panics when it takes the place of one that is another:
+// what that one made could not be read any more, or would be honoured again.
+func (m *Memory) putKey(key symbolon.Key) {
+	old, found := m.keys[key.ID]
+	m.keys[key.ID] = key
+	switch {
+	case !found:
+	case key.Algorithm != old.Algorithm:
+		broken("key %v of algorithm %q became one of %q", key.ID, old.Algorithm, key.Algorithm)
+	case !old.RetiredAt.IsZero() && !key.RetiredAt.Equal(old.RetiredAt):
+		broken("key %v was retired at %v and then at %v", key.ID, old.RetiredAt, key.RetiredAt)
+	}
+}
+
+// record keeps something that was used, and panics when it was used before.
+func (m *Memory) record(o symbolon.Once) {
+	if old, found := m.once[o.Key]; found && old.ExpiresAt.After(ms(o.Now)) {
+		broken("%x was used once, and again before %v", o.Key[:4], old.ExpiresAt)
+	}
+	if !o.ExpiresAt.After(ms(o.Now)) {
+		broken("%x was over when it was used", o.Key[:4])
+	}
+	m.once[o.Key] = o
+}
+
 // check panics when the rows as a whole contradict the contract.
 func (m *Memory) check() {
 	usernames := make(map[string]symbolon.AccountID, len(m.accounts))

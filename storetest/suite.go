@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t testing.TB) symbolon.Store) {
 		{"Connections", connectionCases},
 		{"Changes", changeCases},
 		{"Keys", keyCases},
+		{"Once", onceCases},
 		{"Concurrent", concurrentCases},
 		{"Faults", faultCases},
 	}

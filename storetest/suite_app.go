@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -101,6 +102,88 @@ var appCases = []testCase{
 		w.refused(w.token(id, 0), symbolon.RefreshDenied)
 		w.equal(w.oneApp(w.app.ID).NotBefore, w.now)
 	}},
+	{"settings of which every field is set read back, and go again", func(w *world) {
+		app := w.app
+		fill(w, reflect.ValueOf(&app.Settings).Elem())
+		want := cloneApp(app)
+		w.ok(w.PutApp(w.ctx, app))
+		want.Version++
+		w.equal(w.oneApp(app.ID), want)
+		app = w.oneApp(app.ID)
+		app.Settings = symbolon.Settings{}
+		w.ok(w.PutApp(w.ctx, app))
+		w.equal(w.oneApp(app.ID).Settings, symbolon.Settings{})
+	}},
+	{"each field of the settings is kept by itself", func(w *world) {
+		for i := range reflect.TypeFor[symbolon.Settings]().NumField() {
+			app := w.oneApp(w.app.ID)
+			app.Settings = symbolon.Settings{}
+			fill(w, reflect.ValueOf(&app.Settings).Elem().Field(i))
+			w.ok(w.PutApp(w.ctx, app))
+			w.equal(w.oneApp(app.ID).Settings, app.Settings)
+		}
+	}},
+	{"settings belong to the store: who changes his own changes nothing", func(w *world) {
+		app := w.app
+		fill(w, reflect.ValueOf(&app.Settings).Elem())
+		want := cloneApp(app).Settings
+		w.ok(w.PutApp(w.ctx, app))
+		for range 2 { // what was put, then what was read
+			app.Settings.Grants[0], app.Settings.Resources[0], app.Settings.APIResources[0] = "lost", "lost", "lost"
+			app.Settings.ExchangeFor[0], app.Settings.Registration.ClientID = "lost", "lost"
+			app.Settings.Registration.Digest[0], app.Settings.Registration.Token[0] = 0, 0
+			w.equal(w.oneApp(app.ID).Settings, want)
+			app = w.oneApp(app.ID)
+		}
+	}},
+	{"times in the settings are kept in whole milliseconds, UTC", func(w *world) {
+		app := w.app
+		fine := w.now.Add(999_999).In(time.FixedZone("east", 3600))
+		app.Settings.Registration = &symbolon.Registration{ChangedAt: fine, ExpiresAt: fine}
+		w.ok(w.PutApp(w.ctx, app))
+		w.equal(*w.oneApp(app.ID).Settings.Registration, symbolon.Registration{ChangedAt: w.now, ExpiresAt: w.now})
+	}},
+	{"a deleted app that is made again has no settings of the old one", func(w *world) {
+		app := w.app
+		app.Settings.RequirePAR = true
+		w.ok(w.PutApp(w.ctx, app))
+		w.end(symbolon.End{Client: app.ID, Delete: true}, 1)
+		again := w.app
+		again.Version = 0
+		w.ok(w.PutApp(w.ctx, again))
+		w.equal(w.oneApp(app.ID).Settings, symbolon.Settings{})
+	}},
+}
+
+// fill gives every field a value that is not its zero value, so that a field that
+// is added later is held to the contract as well.
+func fill(w *world, v reflect.Value) {
+	w.Helper()
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(w.now))
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("\"ünïcode\" <&> " + v.Type().Name())
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Uint8:
+		v.SetUint(255)
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(w, v.Index(0))
+		fill(w, v.Index(1))
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(w, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(w, v.Field(i))
+		}
+	default:
+		w.Fatalf("a field of type %v: say here how to fill it", v.Type())
+	}
 }
 
 func (w *world) oneApp(id symbolon.ClientID) symbolon.App {
@@ -111,47 +194,4 @@ func (w *world) oneApp(id symbolon.ClientID) symbolon.App {
 		w.Fatalf("Apps: %d rows with id %s, want 1", len(list), id)
 	}
 	return list[0]
-}
-
-var keyCases = []testCase{
-	{"a new store has no keys", func(w *world) {
-		w.equal(len(w.keys()), 0)
-	}},
-	{"keys come in the order of ActiveFrom", func(w *world) {
-		late := symbolon.Key{ID: 1, Wrapped: []byte("late"), ActiveFrom: w.now.Add(time.Hour)}
-		soon := symbolon.Key{ID: 1<<32 - 1, Wrapped: []byte("soon"), ActiveFrom: w.now, RetiredAt: w.now.Add(time.Minute)}
-		w.ok(w.putKeys([]symbolon.Key{late, soon}, true))
-		w.equal(w.keys(), []symbolon.Key{soon, late})
-	}},
-	{"a key that is there is replaced, the others stay", func(w *world) {
-		one, two := symbolon.Key{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}, symbolon.Key{ID: 2, Wrapped: []byte{2}, ActiveFrom: w.now}
-		w.ok(w.putKeys([]symbolon.Key{one, two}, false))
-		one.RetiredAt = w.now
-		w.ok(w.putKeys([]symbolon.Key{one}, false))
-		w.equal(w.keys(), []symbolon.Key{one, two})
-	}},
-	{"onlyFirst does nothing when there are keys already", func(w *world) {
-		one := symbolon.Key{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}
-		w.ok(w.putKeys([]symbolon.Key{one}, true))
-		w.equal(len(w.changed(func() {
-			w.fails(w.putKeys([]symbolon.Key{{ID: 2, Wrapped: []byte{2}, ActiveFrom: w.now}}, true), symbolon.Conflict)
-		})), 0)
-		w.equal(w.keys(), []symbolon.Key{one})
-	}},
-	{"the change is in Changes", func(w *world) {
-		w.equal(w.changed(func() { w.ok(w.putKeys([]symbolon.Key{{ID: 1, Wrapped: []byte{1}, ActiveFrom: w.now}}, false)) }),
-			[]symbolon.Change{{Kind: symbolon.KeysChanged}})
-	}},
-}
-
-func (w *world) putKeys(put []symbolon.Key, onlyFirst bool) error {
-	w.Helper()
-	return symbolon.PutKeys(w.ctx, w, put, onlyFirst)
-}
-
-func (w *world) keys() []symbolon.Key {
-	w.Helper()
-	keys, err := w.Keys(w.ctx, nil, false)
-	w.ok(err)
-	return keys
 }

@@ -204,6 +204,32 @@ var endCases = []testCase{
 		w.fails(w.PutAccount(w.ctx, w.account), symbolon.Conflict)
 		w.fails(w.PutApp(w.ctx, w.app), symbolon.Conflict)
 	}},
+	{"a token that belongs to no row is ended: in Changes, and counted", func(w *world) {
+		id := symbolon.NewConnectionID(w.now)
+		w.equal(w.changed(func() { w.end(symbolon.End{Connection: id, Token: true, Reason: symbolon.ByApp}, 1) }),
+			[]symbolon.Change{{Kind: symbolon.ConnectionEnded, ID: id}})
+		all := w.feed()
+		w.equal(all[len(all)-1].At, w.now)
+		w.equal(len(w.list(symbolon.ConnectionQuery{ID: id, Limit: 1})), 0)
+	}},
+	{"a token that belongs to no row is ended again: counted again, and harmless", func(w *world) {
+		id := symbolon.NewConnectionID(w.now)
+		for range 2 {
+			w.equal(w.changed(func() { w.end(symbolon.End{Connection: id, Token: true}, 1) }),
+				[]symbolon.Change{{Kind: symbolon.ConnectionEnded, ID: id}})
+		}
+	}},
+	{"a token that belongs to a row ends the row, once", func(w *world) {
+		id := w.connected()
+		w.equal(w.changed(func() { w.end(symbolon.End{Connection: id, Token: true, Reason: symbolon.ByApp}, 1) }), []symbolon.Change{
+			{Kind: symbolon.ConnectionEnded, ID: id, Account: w.account.ID, Client: w.app.ID},
+		})
+		ended := w.row(id)
+		w.equal(ended.EndedBy, symbolon.ByApp)
+		w.later(time.Second)
+		w.equal(len(w.changed(func() { w.end(symbolon.End{Connection: id, Token: true}, 0) })), 0)
+		w.equal(w.row(id), ended)
+	}},
 	{"Delete also deletes the row", func(w *world) {
 		id := w.connected()
 		w.end(symbolon.End{Account: w.account.ID, Delete: true}, 1)
