@@ -167,3 +167,20 @@ func same(t *testing.T, got any, err error, want any) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
+
+func TestTheHuskOfAnAppKeepsNothingOfIt(t *testing.T) {
+	w := seed(t, 1)
+	app := symbolon.App{ID: w.client, Name: "Make", Home: "https://app.test", RedirectURIs: []string{"https://app.test/cb"}, Version: 1}
+	app.Settings.Keys = `{"keys":[]}`
+	if err := w.PutApp(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.End(t.Context(), symbolon.End{Client: w.client, Delete: true, Now: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	var kept string
+	err := w.read(t.Context(), "test", func(f *file) error {
+		return f.reads.QueryRowContext(t.Context(), `SELECT name || home || secrets || redirect_uris || scope || settings FROM app`).Scan(&kept)
+	})
+	same(t, kept, err, "[][]{}")
+}
