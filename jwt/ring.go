@@ -68,7 +68,8 @@ func NewKey(root *seal.RootKey, algorithm string) (symbolon.Key, error) {
 // Ring holds the signing keys. It may be used by many goroutines at once, and
 // loaded again while it is. Sealing keys are not its business.
 type Ring struct {
-	keys atomic.Pointer[[]*signingKey] // in the order of activeFrom; replaced, never changed
+	generation atomic.Uint64
+	keys       atomic.Pointer[[]*signingKey] // in the order of activeFrom; replaced, never changed
 }
 
 // signingKey is one signing key, ready for use.
@@ -123,7 +124,21 @@ func (r *Ring) Load(roots []*seal.RootKey, keys []symbolon.Key) error {
 	}
 	slices.SortStableFunc(list, func(a, b *signingKey) int { return a.activeFrom.Compare(b.activeFrom) })
 	r.keys.Store(&list)
+	r.generation.Add(1)
 	return nil
+}
+
+// Generation grows with each loading and with each key that is retired by now.
+// What was opened in an earlier generation must be opened again: its key may be
+// gone.
+func (r *Ring) Generation(now time.Time) uint64 {
+	n := r.generation.Load() << 32
+	for _, k := range *r.keys.Load() {
+		if !k.live(now) {
+			n++
+		}
+	}
+	return n
 }
 
 // Retire takes up which of the ring's keys are retired. It needs no root key, so
@@ -141,7 +156,9 @@ func (r *Ring) Retire(keys []symbolon.Key) {
 			}
 		}
 	}
-	r.keys.CompareAndSwap(old, &list) // else Load has just read them all
+	if r.keys.CompareAndSwap(old, &list) { // else Load has just read them all
+		r.generation.Add(1)
+	}
 }
 
 // live reports whether what the key signed is honoured at now.

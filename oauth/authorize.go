@@ -46,13 +46,7 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 		LoginHint:           f.read("login_hint"),
 		Prompt:              f.read("prompt"),
 	}
-	var fault string
-	if r.Resource, fault = p.all("resource"); fault != "" {
-		if f.faults == nil {
-			f.faults = make(map[string]string)
-		}
-		f.faults["resource"] = fault
-	}
+	r.Resource = f.all("resource")
 	r.faults = f.faults
 	return r
 }
@@ -131,7 +125,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 
 	// 2. What is asked?
 	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI))}
-	if err := readAuthorization(req, app, &code); err != nil {
+	if err := e.readAuthorization(req, app, &code); err != nil {
 		return nil, proven(err)
 	}
 	if who.Interactive && len(req.Query()) > maxQuery {
@@ -242,12 +236,8 @@ const maxQuery = 8000
 // maxState bounds the state parameter, which must fit into a redirect.
 const maxState = 4096
 
-// maxResource bounds all resources of a request together, which stand in every
-// token, and a token stands in a header.
-const maxResource = 2000
-
 // readAuthorization checks all that can be checked without knowing the person.
-func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
+func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
 	for _, name := range authorizeNames {
 		if fault := req.faults[name]; fault != "" {
 			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
@@ -265,31 +255,22 @@ func readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.
 		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.")
 	}
 	scope, err := symbolon.ParseScopes(req.Scope)
-	if (err != nil || !app.Scope.Covers(scope)) && strings.Contains(req.Scope, ",") {
+	if (err != nil || !mayHave(app).Covers(scope)) && strings.Contains(req.Scope, ",") {
 		return refuse(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
 	}
 	if err != nil {
 		return refuse(InvalidScope, "The scope is malformed: names are separated by exactly one space (RFC 6749 section 3.3).")
 	}
-	if !app.Scope.Covers(scope) {
+	if !mayHave(app).Covers(scope) {
 		return refuse(InvalidScope, "A scope was asked for that does not exist or is not among those registered for this app.")
 	}
 	code.Scope = scope
 	if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
 		return refuse(InvalidRequest, why)
 	}
-	total := 0
-	for _, resource := range req.Resource {
-		if total += len(resource); total > maxResource {
-			return refuse(InvalidTarget, "The resources are longer than 2000 bytes together.")
-		}
-		// RFC 8707 §2: an absolute URI without a fragment.
-		u, err := url.Parse(resource)
-		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") {
-			return refuse(InvalidTarget, "A resource must be an absolute URI without a fragment.")
-		}
+	if code.Resource, err = e.target(app, req.Resource); err != nil {
+		return err
 	}
-	code.Resource = req.Resource
 	if p := strings.Fields(req.Prompt); len(p) > 1 && slices.Contains(p, "none") {
 		// OpenID Connect Core §3.1.2.1.
 		return refuse(InvalidRequest, "The prompt none cannot be combined with another.")

@@ -20,10 +20,19 @@ type Credentials struct {
 	// BodyID and BodySecret are client_id and client_secret of the body.
 	BodyID     string
 	BodySecret string
+	// Assertion and AssertionType are client_assertion and client_assertion_type
+	// (RFC 7521 §4.2).
+	Assertion, AssertionType string
 	// Address is the caller's, for slowing down those who guess.
 	Address string
 
 	fault string // what is wrong with the header, or ""
+}
+
+// credentials reads those of a body.
+func (f *fields) credentials(c *Credentials) {
+	c.BodyID, c.BodySecret = f.read("client_id"), f.read("client_secret")
+	c.Assertion, c.AssertionType = f.read("client_assertion"), f.read("client_assertion_type")
 }
 
 // ParseBasic reads an Authorization header of the scheme Basic into the

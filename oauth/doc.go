@@ -35,7 +35,7 @@
 //	a sealed value is ours, and of this kind      open               .  x  x  x  x
 //	a value says until when it is good            ExpiresAt          x  x  x  x  x
 //	the verifier belongs to the challenge         checkVerifier      .  x  .  .  .
-//	scope may shrink, never grow                  Covers             x  .  .  x  .
+//	scope may shrink, never grow                  Covers             x  x  .  x  .
 //	the scope connect is there                    ScopeConnect       .  .  x  .  .
 //	no limit is moved by a refresh                expiry             .  x  .  x  .
 //	who knows not what has ended honours nothing  Fresh              x  x  x  x  x

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
 
@@ -31,6 +32,17 @@ type Config struct {
 	// FeedBound is D of DESIGN 4: how old the knowledge of what has ended may
 	// be when a token is honoured: 250 ms.
 	FeedBound time.Duration
+	// Signing are the keys for JWTs; nil means that there are none, and every
+	// access token is sealed.
+	Signing *jwt.Ring
+	// SigningAlgorithm is the one for access tokens: ES256.
+	SigningAlgorithm string
+	// Resources are the owner's APIs (RFC 8707). When there are none, an app may
+	// ask for a token for any, and it is good nowhere else.
+	Resources []Resource
+	// DefaultScope is what an authorization request or a client asks for that
+	// names no scope: connect.
+	DefaultScope symbolon.Scopes
 	// Sandbox marks a server for trying out. It decides nothing alone: app and
 	// account must be sandbox ones as well.
 	Sandbox bool
@@ -38,6 +50,8 @@ type Config struct {
 	// no one.
 	SandboxAccount symbolon.AccountID
 }
+
+var defaultScope = symbolon.Scopes{symbolon.ScopeConnect}
 
 func (c Config) withDefaults() Config {
 	set := func(d *time.Duration, value time.Duration) {
@@ -50,6 +64,15 @@ func (c Config) withDefaults() Config {
 	set(&c.RefreshLifetime, 180*24*time.Hour)
 	set(&c.PublicGrace, 30*time.Second)
 	set(&c.FeedBound, 250*time.Millisecond)
+	if c.Signing == nil {
+		c.Signing, _ = jwt.NewRing(nil, nil) // of no keys: it cannot fail
+	}
+	if c.SigningAlgorithm == "" {
+		c.SigningAlgorithm = "ES256"
+	}
+	if c.DefaultScope == nil {
+		c.DefaultScope = defaultScope
+	}
 	return c
 }
 

@@ -70,9 +70,10 @@ const (
 	InvalidDPoPProof
 	// UseDPoPNonce: the proof must carry the server's nonce (RFC 9449 §8).
 	UseDPoPNonce
-	// InvalidClientMetadata and InvalidRedirectURI: a registration cannot be
-	// accepted (RFC 7591 §3.2.2).
+	// InvalidClientMetadata: a registration cannot be accepted (RFC 7591 §3.2.2).
 	InvalidClientMetadata
+	// InvalidRedirectURI: one of a registration's redirect URIs cannot (RFC 7591
+	// §3.2.2).
 	InvalidRedirectURI
 	// InvalidSoftwareStatement: it is not one that counts here (RFC 7591 §3.2.2).
 	InvalidSoftwareStatement

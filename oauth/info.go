@@ -35,11 +35,11 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 		return nil, refuse(MissingToken, "An access token is missing; send it as Authorization: Bearer TOKEN.")
 	}
 	now := e.clock.Now()
-	keys := e.ring.Generation(now)
+	keys := e.ring.Generation(now) + e.cfg.Signing.Generation(now)
 	token := e.seen.find(text, keys)
 	if token == nil {
 		token = new(symbolon.AccessToken)
-		if err := e.open(seal.AccessToken, text, token, now); err != nil {
+		if err := e.openAccess(text, token, now); err != nil {
 			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error())
 		}
 		e.seen.keep(text, token, keys)

@@ -9,8 +9,9 @@ import (
 	"github.com/symbolon/symbolon/seal"
 )
 
-// TokenResponse is the answer of steps 3 and 5 (RFC 6749 §5.1), with the
-// refresh token's lifetime beside it. Both lifetimes are whole seconds.
+// TokenResponse is the answer of steps 3 and 5 and of the other grants (RFC 6749
+// §5.1), with the refresh token's lifetime beside it, if there is a refresh
+// token. Both lifetimes are whole seconds.
 type TokenResponse struct {
 	AccessToken      string
 	TokenType        string
@@ -18,6 +19,11 @@ type TokenResponse struct {
 	RefreshToken     string
 	RefreshExpiresIn int64
 	Scope            string
+	// Details are the authorization_details that were granted, a JSON array
+	// (RFC 9396 §7), or empty.
+	Details string
+	// IssuedTokenType is set for an exchange (RFC 8693 §2.2.1).
+	IssuedTokenType string
 	// Grant is what the tokens stand for, for the log.
 	Grant symbolon.Grant
 	// Rollback is set when the refresh token was newer than the store, so that
@@ -53,25 +59,33 @@ func (e *Engine) open(p seal.Prefix, text string, into encoding.BinaryUnmarshale
 	return into.UnmarshalBinary(plain)
 }
 
-// issue makes the answer of steps 3 and 5. The refresh token is refresh; the
-// access token gets the same grant, narrowed to scope.
-func (e *Engine) issue(grant symbolon.Grant, scope symbolon.Scopes, refresh string, refreshExpires, now time.Time) (*TokenResponse, error) {
+// issue makes the answer of a token request: an access token for the grant, and
+// beside it the refresh token, if there is one, with its expiry.
+func (e *Engine) issue(c *caller, grant symbolon.Grant, refresh string, refreshExpires time.Time) (*TokenResponse, error) {
+	now := c.now
 	access := symbolon.AccessToken{Grant: grant}
-	access.Scope = scope
+	access.Binding = c.binding
 	access.IssuedAt, access.ExpiresAt = now, now.Add(e.cfg.AccessLifetime)
-	text, err := e.sealed(seal.AccessToken, &access, now)
+	text, err := e.accessToken(c.app, &access)
 	if err != nil {
 		return nil, err
 	}
-	return &TokenResponse{
-		AccessToken:      text,
-		TokenType:        "Bearer",
-		ExpiresIn:        int64(e.cfg.AccessLifetime / time.Second),
-		RefreshToken:     refresh,
-		RefreshExpiresIn: int64(refreshExpires.Sub(now) / time.Second),
-		Scope:            scope.String(),
-		Grant:            access.Grant,
-	}, nil
+	t := &TokenResponse{
+		AccessToken:  text,
+		TokenType:    "Bearer",
+		ExpiresIn:    int64(e.cfg.AccessLifetime / time.Second),
+		RefreshToken: refresh,
+		Scope:        access.Scope.String(),
+		Details:      access.Details,
+		Grant:        access.Grant,
+	}
+	if refresh != "" {
+		t.RefreshExpiresIn = int64(refreshExpires.Sub(now) / time.Second)
+	}
+	if access.Binding.Kind == symbolon.BoundByDPoP {
+		t.TokenType = "DPoP" // RFC 9449 §5
+	}
+	return t, nil
 }
 
 // expiry returns when a connection dies that is refreshed at this moment.

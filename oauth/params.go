@@ -247,13 +247,25 @@ type fields struct {
 
 func (f *fields) read(name string) string {
 	value, fault := f.params.get(name)
-	if fault != "" {
-		if f.faults == nil {
-			f.faults = make(map[string]string)
-		}
-		f.faults[name] = fault
-	}
+	f.note(name, fault)
 	return value
+}
+
+// all reads a parameter that may appear more than once.
+func (f *fields) all(name string) []string {
+	values, fault := f.params.all(name)
+	f.note(name, fault)
+	return values
+}
+
+func (f *fields) note(name, fault string) {
+	if fault == "" {
+		return
+	}
+	if f.faults == nil {
+		f.faults = make(map[string]string)
+	}
+	f.faults[name] = fault
 }
 
 // First returns the value of a parameter that must appear exactly once, or ""

@@ -21,50 +21,57 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	if req.GrantType != "" && req.GrantType != "refresh_token" {
 		return nil, refuse(UnsupportedGrantType, "The only grant_type offered here is refresh_token; it may be left out.")
 	}
-	now := e.clock.Now()
 
 	// 1. Who asks?
-	app, err := e.authenticate(ctx, &req.Credentials, now)
+	c, err := e.caller(ctx, req, symbolon.GrantRefresh)
 	if err != nil {
 		return nil, err
 	}
-	no := func(r Refusal, description string) error { return refuse(r, description).from(app.ID) }
+	app, now := c.app, c.now
 
 	// 2. What is presented?
 	if req.RefreshToken == "" {
-		return nil, no(InvalidRequest, "The parameter refresh_token is missing.")
+		return nil, c.no(InvalidRequest, "The parameter refresh_token is missing.")
 	}
 	var token symbolon.RefreshToken
 	if err := e.open(seal.RefreshToken, req.RefreshToken, &token, now); err != nil {
-		return nil, refuse(InvalidGrant, notOurs(seal.RefreshToken, "refresh_token", req.RefreshToken)).from(app.ID).detail(err.Error())
+		return nil, c.no(InvalidGrant, notOurs(seal.RefreshToken, "refresh_token", req.RefreshToken)).detail(err.Error())
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent.
 	if token.Client != app.ID {
-		return nil, no(InvalidGrant, "The refresh_token was given to another app.")
+		return nil, c.no(InvalidGrant, "The refresh_token was given to another app.")
 	}
 	scope := token.Scope
 	if req.Scope != "" {
 		// RFC 6749 §6: it may name fewer scopes than were granted, never more.
 		if scope, err = symbolon.ParseScopes(req.Scope); err != nil || !token.Scope.Covers(scope) {
 			if strings.Contains(req.Scope, ",") {
-				return nil, no(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
+				return nil, c.no(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
 			}
-			return nil, no(InvalidScope, "A refresh may ask for fewer scopes than were granted, never for others.")
+			return nil, c.no(InvalidScope, "A refresh may ask for fewer scopes than were granted, never for others.")
 		}
 	}
 	// An owner who takes a scope from the app takes it from its tokens as well.
-	if scope = scope.Within(app.Scope); len(scope) == 0 {
-		return nil, no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+	if scope = scope.Within(mayHave(app)); len(scope) == 0 {
+		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+	}
+	// RFC 9449 §5: the refresh token of a public app is bound to its key.
+	if token.Binding.Kind != symbolon.Unbound && token.Binding != c.binding {
+		return nil, c.no(InvalidGrant, "The refresh_token is bound to the key of a DPoP proof, and the request does not prove to have that key.")
+	}
+	access, err := e.narrow(c, token.Grant, scope, req.Resource)
+	if err != nil {
+		return nil, err
 	}
 	if !now.Before(token.ExpiresAt) {
-		return nil, no(InvalidGrant, "The refresh_token has expired; the account must be connected anew.")
+		return nil, c.no(InvalidGrant, "The refresh_token has expired; the account must be connected anew.")
 	}
 
 	// 4. Spend. From here on, a client that hangs up undoes nothing.
 	change := symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: e.expiry(token.Connection, now), Now: now}
 	if !now.Before(change.ExpiresAt) {
-		return nil, no(InvalidGrant, "The connection is older than connections may become; the account must be connected anew.")
+		return nil, c.no(InvalidGrant, "The connection is older than connections may become; the account must be connected anew.")
 	}
 	if app.Public {
 		change.Grace = e.cfg.PublicGrace
@@ -75,12 +82,12 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 		return nil, storeError(err).from(app.ID)
 	case outcome.Result == symbolon.RefreshReplayed:
 		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
-		return nil, refuse(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").from(app.ID).detail("refresh token replayed, connection " + token.Connection.String())
+		return nil, c.no(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").detail("refresh token replayed, connection " + token.Connection.String())
 	case outcome.Result == symbolon.RefreshEnded:
 		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
-		return nil, no(InvalidGrant, "The connection was ended; the account must be connected anew.")
+		return nil, c.no(InvalidGrant, "The connection was ended; the account must be connected anew.")
 	case outcome.Result == symbolon.RefreshDenied:
-		return nil, no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")
+		return nil, c.no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")
 	}
 
 	// 5. Answer. The successor is made from what it succeeds and from the row,
@@ -91,7 +98,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 			return nil, err
 		}
 	}
-	answer, err := e.issue(token.Grant, scope, refresh, outcome.ExpiresAt, now)
+	answer, err := e.issue(c, access, refresh, outcome.ExpiresAt)
 	if err == nil && outcome.Result == symbolon.CaughtUp {
 		answer.Rollback = true
 	}

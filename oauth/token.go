@@ -4,32 +4,55 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
 )
 
-// TokenRequest is the body of step 3 (RFC 6749 §4.1.3 and §6).
+// TokenRequest is a token request of any grant: RFC 6749 §4.1.3, §4.4.2 and §6,
+// and the RFCs of the other grants, which stand in their files.
 type TokenRequest struct {
-	Credentials  Credentials
+	Credentials Credentials
+	// Proof is what shows that the caller holds a key.
+	Proof Proof
+	// Standard is set on the standard surface: every grant is offered, and a
+	// redirect URI that the challenge makes needless may be left out.
+	Standard bool
+
 	GrantType    string
 	Code         string
 	RedirectURI  string
 	CodeVerifier string
 	RefreshToken string
 	Scope        string
+	// Resource are the APIs that the token is for (RFC 8707 §2.2).
+	Resource []string
+	// Details are authorization_details (RFC 9396 §6).
+	Details string
+	// DeviceCode is that of RFC 8628 §3.4, Assertion that of RFC 7523 §2.1.
+	DeviceCode string
+	Assertion  string
+	Exchange   ExchangeRequest
 
 	faults map[string]string
 }
 
 // tokenNames are the parameters of a token request.
-var tokenNames = []string{"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope"}
+var tokenNames = []string{
+	"grant_type", "code", "redirect_uri", "client_id", "client_secret", "code_verifier", "refresh_token", "scope",
+	"client_assertion", "client_assertion_type", "authorization_details", "device_code", "assertion",
+}
+
+// tokenLists are those that may appear more than once.
+var tokenLists = []string{"resource", "audience"}
 
 // ReadToken reads the parameters of a token or refresh request. The credentials
 // of an Authorization header are in c.
 func ReadToken(p *Params, c Credentials) TokenRequest {
 	f := fields{params: p}
-	c.BodyID, c.BodySecret = f.read("client_id"), f.read("client_secret")
+	f.credentials(&c)
 	r := TokenRequest{
 		Credentials:  c,
 		GrantType:    f.read("grant_type"),
@@ -38,111 +61,165 @@ func ReadToken(p *Params, c Credentials) TokenRequest {
 		CodeVerifier: f.read("code_verifier"),
 		RefreshToken: f.read("refresh_token"),
 		Scope:        f.read("scope"),
+		Resource:     f.all("resource"),
+		Details:      f.read("authorization_details"),
+		DeviceCode:   f.read("device_code"),
+		Assertion:    f.read("assertion"),
+	}
+	if r.GrantType == string(symbolon.GrantExchange) {
+		r.Exchange = readExchange(&f)
 	}
 	r.faults = f.faults
 	return r
 }
 
+// fault returns the refusal of the first parameter that is broken.
 func (r *TokenRequest) fault() error {
-	for _, name := range tokenNames {
-		if fault := r.faults[name]; fault != "" {
-			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+	if len(r.faults) == 0 {
+		return nil
+	}
+	for _, names := range [][]string{tokenNames, exchangeNames, tokenLists} {
+		for _, name := range names {
+			if fault := r.faults[name]; fault != "" {
+				return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			}
 		}
 	}
 	return nil
 }
 
 // Token is step 3: it trades a code for tokens (RFC 6749 §4.1.3). With
-// grant_type=refresh_token it is step 5, as every OAuth library sends it.
-//
-// Redeeming a code is the birth of its connection: one insert, which a second
-// redemption collides with.
+// grant_type=refresh_token it is step 5, as every OAuth library sends it. On the
+// standard surface it takes the other grants, too.
 func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, error) {
-	switch {
-	case req.fault() != nil:
-		return nil, req.fault()
-	case req.GrantType == "":
-		return nil, refuse(InvalidRequest, "The parameter grant_type is missing; it must be authorization_code or refresh_token.")
-	case req.GrantType == "refresh_token":
-		return e.Refresh(ctx, req)
-	case req.GrantType != "authorization_code":
-		return nil, refuse(UnsupportedGrantType, "The grant_types offered are authorization_code and refresh_token.")
+	if err := req.fault(); err != nil {
+		return nil, err
 	}
-	now := e.clock.Now()
+	grant := symbolon.GrantType(req.GrantType)
+	switch {
+	case grant == "":
+		return nil, refuse(InvalidRequest, "The parameter grant_type is missing; it must be authorization_code or refresh_token.")
+	case grant == symbolon.GrantRefresh:
+		return e.Refresh(ctx, req)
+	case grant != symbolon.GrantCode && !(req.Standard && slices.Contains(Grants, grant)):
+		return nil, refuse(UnsupportedGrantType, "The grant_type is none that this endpoint offers; the server's metadata lists those that /oauth2/token takes.")
+	}
 
-	// 1. Who asks?
-	app, err := e.authenticate(ctx, &req.Credentials, now)
+	// Who asks? No grant can forget it.
+	c, err := e.caller(ctx, req, grant)
 	if err != nil {
 		return nil, err
 	}
-	no := func(r Refusal, description string) error { return refuse(r, description).from(app.ID) }
+	switch grant {
+	case symbolon.GrantClient:
+		return e.clientCredentials(c, req)
+	case symbolon.GrantDevice:
+		return e.deviceToken(ctx, c, req)
+	case symbolon.GrantExchange:
+		return e.exchange(ctx, c, req)
+	case symbolon.GrantAssertion:
+		return e.assertionGrant(ctx, c, req)
+	default:
+		return e.redeem(ctx, c, req)
+	}
+}
+
+// Grants are those that the token endpoint of the standard surface offers.
+var Grants = []symbolon.GrantType{
+	symbolon.GrantCode, symbolon.GrantRefresh, symbolon.GrantClient, symbolon.GrantDevice, symbolon.GrantExchange, symbolon.GrantAssertion,
+}
+
+// redeem trades a code: the birth of its connection is one insert, which a
+// second redemption collides with.
+func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*TokenResponse, error) {
+	app, now := c.app, c.now
 
 	// 2. What is presented?
 	if req.Code == "" {
-		return nil, no(InvalidRequest, "The parameter code is missing.")
-	}
-	if req.RedirectURI == "" {
-		return nil, no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.")
+		return nil, c.no(InvalidRequest, "The parameter code is missing.")
 	}
 	var code symbolon.Code
 	if err := e.open(seal.Code, req.Code, &code, now); err != nil {
-		return nil, refuse(InvalidGrant, notOurs(seal.Code, "code", req.Code)).from(app.ID).detail(err.Error())
+		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error())
+	}
+	if req.RedirectURI == "" && !(req.Standard && (code.ImpliedURI || code.HasChallenge)) {
+		return nil, c.no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.")
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent, so that a
 	// request that fails any check spends nothing (RFC 9700 §4.5).
 	if code.Client != app.ID {
-		return nil, no(InvalidGrant, "The code was given to another app.")
+		return nil, c.no(InvalidGrant, "The code was given to another app.")
 	}
-	if uri := sha256.Sum256([]byte(req.RedirectURI)); subtle.ConstantTimeCompare(uri[:], code.RedirectURI[:]) != 1 {
-		return nil, no(InvalidGrant, "The redirect_uri differs from the one in the authorization request.")
+	if uri := sha256.Sum256([]byte(req.RedirectURI)); req.RedirectURI != "" && subtle.ConstantTimeCompare(uri[:], code.RedirectURI[:]) != 1 {
+		return nil, c.no(InvalidGrant, "The redirect_uri differs from the one in the authorization request.")
 	}
 	if why := checkVerifier(&code, req.CodeVerifier); why != "" {
-		return nil, no(InvalidGrant, why)
+		return nil, c.no(InvalidGrant, why)
+	}
+	// RFC 9449 §10: the code may be bound to the key already.
+	if code.Binding.Kind != symbolon.Unbound && code.Binding != c.binding {
+		return nil, c.no(InvalidGrant, "The code is bound to the key of a DPoP proof, and the request does not prove to have that key.")
 	}
 	if !now.Before(code.ExpiresAt) {
-		return nil, no(InvalidGrant, "The code has expired; it must be redeemed at once.")
+		return nil, c.no(InvalidGrant, "The code has expired; it must be redeemed at once.")
 	}
-
-	scope := code.Scope.Within(app.Scope) // an owner may have taken one meanwhile
+	if req.Details != "" {
+		return nil, c.no(InvalidRequest, "The authorization_details belong in the authorization request; those that were granted come with the tokens.")
+	}
+	scope := code.Scope.Within(mayHave(app)) // an owner may have taken one meanwhile
 	if len(scope) == 0 {
-		return nil, no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
 	}
-
-	// 4. Spend. From here on, a client that hangs up undoes nothing.
-	expires := e.expiry(code.Connection, now)
-	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
-		Connection: symbolon.Connection{
-			ID: code.Connection, Account: code.Account, Client: app.ID, Scope: code.Scope,
-			CreatedAt: now, RefreshedAt: now, ExpiresAt: expires,
-		},
-		CodeIssuedAt: code.IssuedAt,
-		Sandbox:      code.Sandbox,
-		Now:          now,
-	})
-	switch {
-	case err != nil:
-		return nil, storeError(err).from(app.ID)
-	case outcome == symbolon.CodeReplayed:
-		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: code.Connection, At: now})
-		return nil, refuse(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").from(app.ID).detail("code replayed, connection " + code.Connection.String())
-	case outcome != symbolon.Connected:
-		return nil, no(InvalidGrant, "The account or the app was disabled, or the consent was withdrawn, since the code was given.")
-	}
-
-	// 5. Answer.
-	refresh, err := e.refreshToken(code.Grant, app.Rotation, 0, now, expires)
+	token, err := e.narrow(c, code.Grant, scope, req.Resource)
 	if err != nil {
 		return nil, err
 	}
-	return e.issue(code.Grant, scope, refresh, expires, now)
+
+	// 4. Spend. From here on, a client that hangs up undoes nothing.
+	expires, err := e.connect(ctx, c, &code)
+	if err != nil {
+		return nil, err
+	}
+
+	// 5. Answer.
+	refresh, err := e.refreshToken(c.refreshGrant(code.Grant), app.Rotation, 0, now, expires)
+	if err != nil {
+		return nil, err
+	}
+	return e.issue(c, token, refresh, expires)
+}
+
+// connect spends what a connection is made of: a code, or a device code that was
+// allowed. It returns when the connection dies unless it is refreshed.
+func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code) (time.Time, error) {
+	expires := e.expiry(code.Connection, c.now)
+	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
+		Connection: symbolon.Connection{
+			ID: code.Connection, Account: code.Account, Client: c.app.ID, Scope: code.Scope,
+			CreatedAt: c.now, RefreshedAt: c.now, ExpiresAt: expires,
+		},
+		CodeIssuedAt: code.IssuedAt,
+		Sandbox:      code.Sandbox,
+		Now:          c.now,
+	})
+	switch {
+	case err != nil:
+		return expires, storeError(err).from(c.app.ID)
+	case outcome == symbolon.CodeReplayed:
+		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: code.Connection, At: c.now})
+		return expires, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection " + code.Connection.String())
+	case outcome != symbolon.Connected:
+		return expires, c.no(InvalidGrant, "The account or the app was disabled, or the consent was withdrawn, since the code was given.")
+	}
+	return expires, nil
 }
 
 // HasTokenParams reports whether any of the parameters is one of a token
 // request, which a query must not have (RFC 6749 §2.3.1).
 func HasTokenParams(p *Params) bool {
-	for _, name := range tokenNames {
-		if p.Has(name) {
+	for _, names := range [][]string{tokenNames, exchangeNames} {
+		if slices.ContainsFunc(names, p.Has) {
 			return true
 		}
 	}

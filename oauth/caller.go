@@ -1,0 +1,68 @@
+package oauth
+
+import (
+	"context"
+	"crypto/x509"
+	"time"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Proof is what shows that a caller holds a key: a DPoP proof (RFC 9449), a TLS
+// client certificate (RFC 8705), or neither.
+type Proof struct {
+	// DPoP are the values of the request's DPoP headers, of which there may be one.
+	DPoP []string
+	// Method and URL are those of the request, by which the proof goes. URL is
+	// made of the issuer, never of what the caller says the host is.
+	Method, URL string
+	// Certificate is that of the TLS connection, or nil.
+	Certificate *x509.Certificate
+}
+
+// caller is the app that asks at the token endpoint, once it has proven itself.
+type caller struct {
+	app *symbolon.App
+	// binding is the key that its tokens are to be bound to.
+	binding symbolon.Binding
+	now     time.Time
+}
+
+// no refuses what the caller asks.
+func (c *caller) no(r Refusal, description string) *Error {
+	return refuse(r, description).from(c.app.ID)
+}
+
+// caller is the first phase of every grant: who asks, may it use the grant, and
+// to which key are its tokens bound?
+func (e *Engine) caller(ctx context.Context, req *TokenRequest, grant symbolon.GrantType) (*caller, error) {
+	now := e.clock.Now()
+	app, err := e.authenticate(ctx, &req.Credentials, now)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{app: app, now: now}
+	if !app.MayUse(grant) {
+		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.")
+	}
+	if c.binding, err = e.binding(ctx, app, &req.Proof, now); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// refreshGrant returns the grant for a refresh token. That of a public app is
+// bound to the key that it proved to have, since it proves nothing else (RFC 9449
+// §5); that of another app is bound by its credentials.
+func (c *caller) refreshGrant(g symbolon.Grant) symbolon.Grant {
+	g.Binding = symbolon.Binding{}
+	if c.app.Public {
+		g.Binding = c.binding
+	}
+	return g
+}
+
+// binding decides which key the tokens of a request are bound to.
+func (e *Engine) binding(ctx context.Context, app *symbolon.App, p *Proof, now time.Time) (symbolon.Binding, error) {
+	return symbolon.Binding{}, nil
+}
