@@ -159,7 +159,7 @@ func (c *doctorCmd) checkSettings(sh *shell, d *diagnosis, sandbox bool) {
 	}
 }
 
-// checkKeys looks whether the root key opens the sealing keys.
+// checkKeys looks whether the root key opens the keys.
 func (c *doctorCmd) checkKeys(sh *shell, d *diagnosis, keys []symbolon.Key) {
 	source := findRoot(c.Data, c.RootKeyFile, sh.env)
 	if len(keys) == 0 {
@@ -174,15 +174,15 @@ func (c *doctorCmd) checkKeys(sh *shell, d *diagnosis, keys []symbolon.Key) {
 		}
 		return
 	}
-	_, roots, err := source.ringOf(keys)
+	opened, err := source.ringsOf(keys)
 	if err != nil {
 		d.fault("root key", broken, err)
 		return
 	}
-	if len(roots) > 1 {
+	if roots := opened.roots; len(roots) > 1 {
 		d.add("root key", warning, "run “symbolon key rotate --root” again", "%s holds %d root keys: a rotation was cut short", source.what, len(roots))
 	} else {
-		d.add("root key", fine, "", "it is in %s, and opens %s", source.what, count(len(keys), "sealing key", "sealing keys"))
+		d.add("root key", fine, "", "it is in %s, and opens %s", source.what, count(len(keys), "key", "keys"))
 	}
 }
 

@@ -7,14 +7,17 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
 
-// keyRotateCmd makes a new sealing key, or a new root key.
+// keyRotateCmd makes a new sealing key, new signing keys, or a new root key.
 type keyRotateCmd struct {
 	keyPlace
-	Root bool `help:"Make a new root key instead, and wrap the sealing keys by it. Tokens do not change."`
-	JSON bool `name:"json" help:"Print one JSON object."`
+	Signing     bool `xor:"what" help:"Make new signing keys instead, one for each algorithm. They are in the key set (JWKS) at once, and sign once every API has read them there."`
+	ActiveAfter span `default:"1h" help:"How long after that new signing keys sign, 0s to 30d (${default}): at least as long as an API keeps the set."`
+	Root        bool `xor:"what" help:"Make a new root key instead, and wrap all other keys by it. Tokens do not change."`
+	JSON        bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -24,6 +27,9 @@ func (keyRotateCmd) Help() string {
 
 // Run implements the command.
 func (c *keyRotateCmd) Run(sh *shell) error {
+	if time.Duration(c.ActiveAfter) > 30*24*time.Hour {
+		return fmt.Errorf("--active-after is %s, want 0s to 30d", c.ActiveAfter)
+	}
 	return c.with(sh, false, func(d *desk) error {
 		unlock, err := d.lockKeys()
 		if err != nil {
@@ -38,26 +44,39 @@ func (c *keyRotateCmd) Run(sh *shell) error {
 			return fmt.Errorf("there are no keys yet: the server makes them when it first starts")
 		}
 		source := findRoot(d.dir, c.RootKeyFile, sh.env)
-		_, roots, err := source.ringOf(keys)
-		if err != nil {
+		opened, err := source.ringsOf(keys)
+		switch {
+		case err != nil:
 			return err
+		case c.Root:
+			return c.rotateRoot(sh, d, source, opened.roots, keys)
+		case c.Signing:
+			return c.rotateSigning(sh, d, opened.roots[0], keys)
 		}
-		if c.Root {
-			return c.rotateRoot(sh, d, source, roots, keys)
-		}
-		return c.rotateSealing(sh, d, roots[0], keys)
+		return c.rotateSealing(sh, d, opened.roots[0], keys)
 	})
 }
 
-// activeAfter is how long after it was made a sealing key is first used: by
+// activeAfter is how long after it was made a key is first used, at least: by
 // then every server has read it.
 const activeAfter = 2 * feedBound
 
-func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, keys []symbolon.Key) error {
-	key, err := root.NewKey()
+// unused makes a key whose id no other has: or it would take the place of a key
+// that is in use.
+func unused(keys []symbolon.Key, make func() (symbolon.Key, error)) (symbolon.Key, error) {
+	key, err := make()
 	for err == nil && slices.ContainsFunc(keys, func(k symbolon.Key) bool { return k.ID == key.ID }) {
-		key, err = root.NewKey() // or it would take the place of a key that is in use
+		key, err = make()
 	}
+	return key, err
+}
+
+func newSigningKey(root *seal.RootKey, algorithm string, keys []symbolon.Key) (symbolon.Key, error) {
+	return unused(keys, func() (symbolon.Key, error) { return jwt.NewKey(root, algorithm) })
+}
+
+func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, keys []symbolon.Key) error {
+	key, err := unused(keys, root.NewKey)
 	if err != nil {
 		return err
 	}
@@ -65,15 +84,66 @@ func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, key
 	if err := symbolon.PutKeys(sh.ctx, d.store, []symbolon.Key{key}, false); err != nil {
 		return err
 	}
-	select { // until it seals
-	case <-time.After(activeAfter):
-	case <-sh.ctx.Done():
-	}
+	waitFor(sh, activeAfter) // until it seals
 	if c.JSON {
 		return sh.printJSON(map[string]any{"kid": key.ID.String(), "active_from": stamp(key.ActiveFrom)})
 	}
 	fmt.Fprintf(sh.stdout, "The key %s seals from now on. What the older keys sealed stays good until they are retired.\n", key.ID)
 	return nil
+}
+
+func (c *keyRotateCmd) rotateSigning(sh *shell, d *desk, root *seal.RootKey, keys []symbolon.Key) error {
+	var made []symbolon.Key
+	for _, algorithm := range jwt.Algorithms {
+		// Those that sign, and those that every server has.
+		if !slices.Contains(signingAlgorithms, algorithm) && activeKey(keys, algorithm, d.clock.Now()) == 0 {
+			continue
+		}
+		key, err := newSigningKey(root, algorithm, slices.Concat(keys, made))
+		if err != nil {
+			return err
+		}
+		made = append(made, key)
+	}
+	after := max(time.Duration(c.ActiveAfter), activeAfter)
+	from := d.clock.Now().Add(after) // after they were made, which takes a while
+	for i := range made {
+		made[i].ActiveFrom = from
+	}
+	if err := symbolon.PutKeys(sh.ctx, d.store, made, false); err != nil {
+		return err
+	}
+	if after == activeAfter {
+		waitFor(sh, activeAfter)
+	} else {
+		d.settle(sh.ctx)
+	}
+	views := []keyView{}
+	for _, v := range viewKeys(slices.Concat(keys, made), d.clock.Now()) {
+		if slices.ContainsFunc(made, func(k symbolon.Key) bool { return k.ID.String() == v.KID }) {
+			views = append(views, v)
+		}
+	}
+	if c.JSON {
+		return sh.printJSON(map[string]any{"keys": views})
+	}
+	for _, v := range views {
+		if v.State == active {
+			fmt.Fprintf(sh.stdout, "The key %s signs with %s from now on.\n", v.KID, v.Algorithm)
+		} else {
+			fmt.Fprintf(sh.stdout, "The key %s is in the key set, and signs with %s from %s on.\n", v.KID, v.Algorithm, whenStamp(v.ActiveFrom))
+		}
+	}
+	fmt.Fprintln(sh.stdout, "What the older keys signed stays good until they are retired.")
+	return nil
+}
+
+// waitFor waits, unless the command is interrupted.
+func waitFor(sh *shell, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-sh.ctx.Done():
+	}
 }
 
 func (c *keyRotateCmd) rotateRoot(sh *shell, d *desk, source rootSource, roots []*seal.RootKey, keys []symbolon.Key) error {
@@ -105,7 +175,7 @@ func (c *keyRotateCmd) rotateRoot(sh *shell, d *desk, source rootSource, roots [
 }
 
 // rootSteps are the steps of a rotation of the root key: both root keys in the
-// file; the sealing keys wrapped by the new one; the new one alone in the file.
+// file; the other keys wrapped by the new one; the new one alone in the file.
 // After each, the file opens the keys, so that a rotation that was cut short
 // may be run again.
 func rootSteps(source rootSource, root *seal.RootKey, roots []*seal.RootKey, keys []symbolon.Key, put func([]symbolon.Key) error) []func() error {

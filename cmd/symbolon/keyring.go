@@ -5,25 +5,34 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
 
-// keyring keeps the ring of a running server as the store has its keys.
+// keyring keeps the rings of a running server as the store has its keys.
 type keyring struct {
-	source rootSource
-	store  symbolon.Store
-	log    *slog.Logger
-	ring   *seal.Ring
+	source  rootSource
+	store   symbolon.Store
+	log     *slog.Logger
+	ring    *seal.Ring
+	signing *jwt.Ring
 	// sandbox says that nothing here is worth a copy.
 	sandbox bool
 	late    atomic.Bool // a reading failed and is being tried again
 }
 
-// open makes the first key of a new database, and opens the keys of any other.
+// signingAlgorithms are those of which every server has a key: ES256, which is
+// small and quick, and RS256, which OpenID Connect's clients take without being
+// told to (OpenID Connect Core §15.1).
+var signingAlgorithms = []string{"ES256", "RS256"}
+
+// open makes the keys that a new database lacks, or one from before there were
+// signing keys, and opens those that are there.
 func (k *keyring) open(ctx context.Context, now time.Time) error {
 	keys, err := k.store.Keys(ctx, nil, false)
 	if err != nil {
@@ -37,14 +46,59 @@ func (k *keyring) open(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	k.ring, _, err = k.source.ringOf(keys)
+	rings, err := k.source.ringsOf(keys)
 	if err != nil {
 		// A rotation of the root key may have come between the two readings.
-		if keys, kerr := k.store.Keys(ctx, nil, false); kerr == nil {
-			k.ring, _, err = k.source.ringOf(keys)
+		if again, kerr := k.store.Keys(ctx, nil, false); kerr == nil {
+			keys = again
+			rings, err = k.source.ringsOf(keys)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	if len(missingAlgorithms(keys)) > 0 {
+		if keys, err = k.beginSigning(ctx, rings.roots, keys, now); err != nil {
+			return err
+		}
+		if rings, err = k.source.ringsOf(keys); err != nil {
+			return err
+		}
+	}
+	k.ring, k.signing = rings.sealing, rings.signing
+	return nil
+}
+
+// missingAlgorithms returns those of signingAlgorithms for which there never was
+// a key. An owner may retire the last one: it does not come back by itself.
+func missingAlgorithms(keys []symbolon.Key) []string {
+	var missing []string
+	for _, algorithm := range signingAlgorithms {
+		if !slices.ContainsFunc(keys, func(key symbolon.Key) bool { return key.Algorithm == algorithm }) {
+			missing = append(missing, algorithm)
+		}
+	}
+	return missing
+}
+
+// beginSigning makes the first signing keys and returns all keys. They sign at
+// once, since nobody holds a set from before that lacks them.
+func (k *keyring) beginSigning(ctx context.Context, roots []*seal.RootKey, keys []symbolon.Key, now time.Time) ([]symbolon.Key, error) {
+	for _, algorithm := range missingAlgorithms(keys) {
+		key, err := newSigningKey(roots[0], algorithm, keys)
+		if err != nil {
+			return nil, err
+		}
+		key.ActiveFrom = now
+		err = symbolon.PutKeys(ctx, k.store, []symbolon.Key{key}, true)
+		if err != nil && symbolon.KindOf(err) != symbolon.Conflict { // another made it at this moment
+			return nil, err
+		}
+		if keys, err = k.store.Keys(ctx, nil, false); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 // begin makes the first sealing key, and before it, if the owner named no
@@ -109,10 +163,11 @@ func (k *keyring) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	k.ring.Retire(keys)           // whatever becomes of the root key
+	k.ring.Retire(keys) // whatever becomes of the root key
+	k.signing.Retire(keys)
 	roots, err := k.source.read() // after the keys: see rootSteps
 	if err != nil {
 		return err
 	}
-	return k.ring.Load(roots, keys)
+	return errors.Join(k.ring.Load(roots, keys), k.signing.Load(roots, keys))
 }

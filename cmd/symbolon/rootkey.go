@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
 
@@ -127,18 +128,29 @@ func rootText(roots ...*seal.RootKey) []byte {
 	return []byte(b.String())
 }
 
-// ringOf opens the store's keys with the source's root keys.
-func (s rootSource) ringOf(keys []symbolon.Key) (*seal.Ring, []*seal.RootKey, error) {
+// rings are the store's keys, opened.
+type rings struct {
+	sealing *seal.Ring
+	signing *jwt.Ring
+	roots   []*seal.RootKey // of the source, the current one first
+}
+
+// ringsOf opens the store's keys with the source's root keys.
+func (s rootSource) ringsOf(keys []symbolon.Key) (rings, error) {
 	roots, err := s.read()
 	if errors.Is(err, errNoRoot) {
-		return nil, nil, s.missingRoot()
+		return rings{}, s.missingRoot()
 	}
 	if err != nil {
-		return nil, nil, err
+		return rings{}, err
 	}
-	ring, err := seal.NewRing(roots, keys)
-	if err != nil {
-		return nil, nil, s.foreignRoot(err)
+	r := rings{roots: roots}
+	if r.sealing, err = seal.NewRing(roots, keys); err != nil {
+		return rings{}, s.foreignRoot(err)
 	}
-	return ring, roots, nil
+	// The root key is the right one, then, for it opened the sealing keys.
+	if r.signing, err = jwt.NewRing(roots, keys); err != nil {
+		return rings{}, mend(fmt.Errorf("the signing keys cannot be opened: %w", err), "if a newer version of this program made one, use that version")
+	}
+	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
 )
@@ -30,15 +31,34 @@ func TestRootRotationCutShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		key.ActiveFrom = now.Add(-time.Minute)
-		put := func(keys []symbolon.Key) error { return symbolon.PutKeys(t.Context(), store, keys, false) }
-		if err := put([]symbolon.Key{key}); err != nil {
-			t.Fatal(err)
-		}
-		ring := openRing(t, source, store)
-		text, err := ring.Seal(seal.Code, []byte("plain"), now)
+		signs, err := jwt.NewKey(old, "ES256")
 		if err != nil {
 			t.Fatal(err)
+		}
+		key.ActiveFrom, signs.ActiveFrom = now.Add(-time.Minute), now.Add(-time.Minute)
+		put := func(keys []symbolon.Key) error { return symbolon.PutKeys(t.Context(), store, keys, false) }
+		if err := put([]symbolon.Key{key, signs}); err != nil {
+			t.Fatal(err)
+		}
+		before := openRings(t, source, store)
+		text, err := before.sealing.Seal(seal.Code, []byte("plain"), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := before.signing.Sign("at+jwt", "ES256", map[string]string{"sub": "jane"}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stillOpens := func(when string) {
+			t.Helper()
+			opened := openRings(t, source, store)
+			if plain, err := opened.sealing.Open(seal.Code, text, now); err != nil || string(plain) != "plain" {
+				t.Errorf("cut after %d%s: what was sealed before opens to %q, %v", cut, when, plain, err)
+			}
+			var claims map[string]string
+			if err := opened.signing.Open("at+jwt", signed, &claims, now); err != nil || claims["sub"] != "jane" {
+				t.Errorf("cut after %d%s: what was signed before opens to %q, %v", cut, when, claims, err)
+			}
 		}
 		rotate := func(steps int) *seal.RootKey {
 			t.Helper()
@@ -46,7 +66,7 @@ func TestRootRotationCutShort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, roots, err := source.ringOf(keys)
+			opened, err := source.ringsOf(keys)
 			if err != nil {
 				t.Fatalf("cut after %d: %v", cut, err)
 			}
@@ -54,7 +74,7 @@ func TestRootRotationCutShort(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, step := range rootSteps(source, next, roots, keys, put)[:steps] {
+			for _, step := range rootSteps(source, next, opened.roots, keys, put)[:steps] {
 				if err := step(); err != nil {
 					t.Fatal(err)
 				}
@@ -62,13 +82,9 @@ func TestRootRotationCutShort(t *testing.T) {
 			return next
 		}
 		rotate(cut)
-		if plain, err := openRing(t, source, store).Open(seal.Code, text, now); err != nil || string(plain) != "plain" {
-			t.Errorf("cut after %d: what was sealed before opens to %q, %v", cut, plain, err)
-		}
+		stillOpens("")
 		last := rotate(3)
-		if plain, err := openRing(t, source, store).Open(seal.Code, text, now); err != nil || string(plain) != "plain" {
-			t.Errorf("cut after %d and run again: what was sealed before opens to %q, %v", cut, plain, err)
-		}
+		stillOpens(" and run again")
 		roots, err := source.read()
 		if err != nil || len(roots) != 1 || roots[0].Reveal() != last.Reveal() {
 			t.Errorf("cut after %d and run again: the file has %d root keys, %v; want the last one alone", cut, len(roots), err)
@@ -80,17 +96,17 @@ func TestRootRotationCutShort(t *testing.T) {
 	}
 }
 
-func openRing(t *testing.T, source rootSource, store symbolon.Store) *seal.Ring {
+func openRings(t *testing.T, source rootSource, store symbolon.Store) rings {
 	t.Helper()
 	keys, err := store.Keys(t.Context(), nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, _, err := source.ringOf(keys)
+	opened, err := source.ringsOf(keys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ring
+	return opened
 }
 
 func noEnv(string) (string, bool) { return "", false }
@@ -138,7 +154,12 @@ func TestKeyringTriesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	next.ActiveFrom = time.Now()
-	if err := symbolon.PutKeys(t.Context(), store, []symbolon.Key{next}, false); err != nil {
+	signs, err := jwt.NewKey(roots[0], "EdDSA")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signs.ActiveFrom = next.ActiveFrom
+	if err := symbolon.PutKeys(t.Context(), store, []symbolon.Key{next, signs}, false); err != nil {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other")
@@ -152,6 +173,9 @@ func TestKeyringTriesAgain(t *testing.T) {
 	if _, err := k.ring.Seal(seal.Code, nil, time.Now()); err != nil {
 		t.Errorf("the ring from before is gone: %v", err)
 	}
+	if _, err := k.signing.Sign("JWT", "ES256", struct{}{}, time.Now()); err != nil {
+		t.Errorf("the signing keys from before are gone: %v", err)
+	}
 	if err := os.Rename(other, k.source.path); err != nil {
 		t.Fatal(err)
 	}
@@ -160,11 +184,14 @@ func TestKeyringTriesAgain(t *testing.T) {
 			t.Fatal("it does not try again")
 		}
 	}
-	text, err := openRing(t, k.source, store).Seal(seal.Code, []byte("x"), time.Now())
+	text, err := openRings(t, k.source, store).sealing.Seal(seal.Code, []byte("x"), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := k.ring.Open(seal.Code, text, time.Now()); err != nil {
 		t.Errorf("the new key is not in the ring: %v", err)
+	}
+	if _, err := k.signing.Sign("JWT", "EdDSA", struct{}{}, time.Now()); err != nil {
+		t.Errorf("the new signing key is not in the ring: %v", err)
 	}
 }

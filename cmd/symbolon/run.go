@@ -26,7 +26,7 @@ type program struct {
 	App        appCmds       `cmd:"" help:"Register and look after apps."`
 	Account    accountCmds   `cmd:"" help:"Make and look after accounts, the people of the API."`
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
-	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal tokens."`
+	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
 	Config     configCmd     `cmd:"" help:"Print what is in force and where each value came from."`
 	Doctor     doctorCmd     `cmd:"" help:"Check what is configured, and say what is wrong and how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
