@@ -188,6 +188,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		ConnectionLifetime: time.Duration(s.ConnectionLifetime),
 		PublicGrace:        time.Duration(s.PublicGrace),
 		FeedBound:          feedBound,
+		Signing:            keys.signing,
 	}
 	options := web.Options{
 		Store:           s.store,
