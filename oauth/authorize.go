@@ -25,8 +25,12 @@ type AuthorizeRequest struct {
 	LoginHint           string
 	Prompt              string
 	Resource            []string
+	// Standard is set on the standard surface: a redirect URI and a scope that go
+	// without saying may be left out.
+	Standard bool
 
-	faults map[string]string // what is wrong with a parameter, by name
+	implied bool              // the redirect URI went without saying
+	faults  map[string]string // what is wrong with a parameter, by name
 }
 
 // authorizeNames are the parameters of an authorization request.
@@ -124,7 +128,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	proven := func(err error) error { return e.redirectable(err, req, app) }
 
 	// 2. What is asked?
-	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI))}
+	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI)), ImpliedURI: req.implied}
 	if err := e.readAuthorization(req, app, &code); err != nil {
 		return nil, proven(err)
 	}
@@ -207,6 +211,10 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest) (*symbolo
 	if err != nil {
 		return nil, err
 	}
+	// RFC 6749 §3.1.2.3: it may be left out when there is only one.
+	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 {
+		req.RedirectURI, req.implied = app.RedirectURIs[0], true
+	}
 	if req.RedirectURI == "" {
 		return nil, refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID)
 	}
@@ -251,6 +259,11 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 	case req.ResponseType != "code":
 		// RFC 9700 §2.1.2: no implicit grant.
 		return refuse(UnsupportedResponseType, "The only response_type offered is code.")
+	case req.Scope == "" && req.Standard:
+		// RFC 6749 §3.3: a default that is documented, never all scopes.
+		if req.Scope = e.cfg.DefaultScope.Within(app.Scope).String(); req.Scope == "" {
+			return refuse(InvalidScope, "The parameter scope is missing, and this app may not have the scope that is the default.")
+		}
 	case req.Scope == "":
 		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.")
 	}

@@ -32,6 +32,8 @@ type Config struct {
 	// FeedBound is D of DESIGN 4: how old the knowledge of what has ended may
 	// be when a token is honoured: 250 ms.
 	FeedBound time.Duration
+	// Scopes are those that the owner has given sentences, for the metadata.
+	Scopes symbolon.Scopes
 	// Signing are the keys for JWTs; nil means that there are none, and every
 	// access token is sealed.
 	Signing *jwt.Ring

@@ -22,11 +22,33 @@ func (e *Engine) Info(ctx context.Context, bearer string) (*Info, error) {
 	if err != nil {
 		return nil, err
 	}
+	// RFC 8707 §2: a token for another API is none for this one.
+	if !e.meantForUs(&token.Grant) {
+		return nil, refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").from(token.Client)
+	}
 	// RFC 6750 §3.1: good, but not for this.
 	if !token.Scope.Has(symbolon.ScopeConnect) {
 		return nil, refuse(InsufficientScope, "The access token lacks the scope connect.").from(token.Client)
 	}
+	if token.Account == "" {
+		return nil, refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client)
+	}
+	if token.Name == "" {
+		return e.namedInfo(ctx, token)
+	}
 	return &Info{ID: token.Account, User: token.Name, Grant: token.Grant}, nil
+}
+
+// namedInfo reads the name from the store: a JWT does not say it.
+func (e *Engine) namedInfo(ctx context.Context, token *symbolon.AccessToken) (*Info, error) {
+	rows, err := e.store.Accounts(ctx, symbolon.AccountQuery{ID: token.Account, Limit: 1})
+	if err != nil {
+		return nil, storeError(err).from(token.Client)
+	}
+	if len(rows) == 0 {
+		return nil, refuse(InvalidToken, "The account is gone.").from(token.Client)
+	}
+	return &Info{ID: token.Account, User: rows[0].Name, Grant: token.Grant}, nil
 }
 
 // bearer checks an access token (RFC 6750 §2.1), which steps 4 and 6 share.

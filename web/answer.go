@@ -55,7 +55,37 @@ func writeJSON(w http.ResponseWriter, ev *event, status int, body []byte) error 
 	return nil
 }
 
-// writeTokens answers steps 3 and 5.
+// writeTyped is writeJSON for a body of another type.
+func writeTyped(w http.ResponseWriter, ev *event, mediaType string, body []byte) error {
+	header := w.Header()
+	jsonHeaders(header)
+	header["Content-Type"] = []string{mediaType}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	ev.status = http.StatusOK
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // a client that has gone cannot be told
+	return nil
+}
+
+// writePublic answers with a document that is the same for everyone, and may be
+// kept for publicAge.
+func (h *Handler) writePublic(w http.ResponseWriter, ev *event, body []byte) error {
+	header := w.Header()
+	jsonHeaders(header)
+	delete(header, "Pragma")
+	header.Set("Cache-Control", publicAge)
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	ev.status, ev.quiet = http.StatusOK, true
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body)
+	return nil
+}
+
+// publicAge is how long the metadata and the key set may be kept: less than a
+// new signing key is announced before it signs.
+const publicAge = "public, max-age=300"
+
+// writeTokens answers steps 3 and 5, and every other grant.
 func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error {
 	line := linePool.Get().(*[]byte)
 	defer linePool.Put(line)
@@ -63,10 +93,18 @@ func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error
 	b = appendField(b, ',', "token_type", t.TokenType)
 	b = append(b, `,"expires_in":`...)
 	b = strconv.AppendInt(b, t.ExpiresIn, 10)
-	b = appendField(b, ',', "refresh_token", t.RefreshToken)
-	b = append(b, `,"refresh_expires_in":`...)
-	b = strconv.AppendInt(b, t.RefreshExpiresIn, 10)
+	if t.RefreshToken != "" {
+		b = appendField(b, ',', "refresh_token", t.RefreshToken)
+		b = append(b, `,"refresh_expires_in":`...)
+		b = strconv.AppendInt(b, t.RefreshExpiresIn, 10)
+	}
 	b = appendField(b, ',', "scope", t.Scope)
+	if t.Details != "" {
+		b = append(append(b, `,"authorization_details":`...), t.Details...)
+	}
+	if t.IssuedTokenType != "" {
+		b = appendField(b, ',', "issued_token_type", t.IssuedTokenType)
+	}
 	*line = append(b, '}')
 	return writeJSON(w, ev, http.StatusOK, *line)
 }
@@ -106,7 +144,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err er
 	if errors.As(err, &he) {
 		refusal = nil
 	}
-	html := ev.kind == people || ev.kind == both && prefersHTML(r.Header)
+	html := ev.kind == people || ev.kind == browser || ev.kind == both && prefersHTML(r.Header)
 	switch {
 	case refusal != nil:
 		h.logRefusal(ev, refusal)
@@ -118,7 +156,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err er
 			return
 		}
 		basic := r.Header.Get("Authorization") != ""
-		code := status(refusal.Refusal, page, basic)
+		code := status(refusal.Refusal, ev.surface, basic)
 		challenge(w.Header(), refusal, code)
 		h.writeError(w, ev, code, refusal.Refusal.Code(), refusal.Description)
 	default:

@@ -23,6 +23,7 @@ type event struct {
 	method  string
 	route   string // the path of the route, never what was sent
 	kind    kind
+	surface surface
 	address string
 	start   time.Time
 	quiet   bool // logged only when it fails

@@ -18,6 +18,8 @@ type flow struct {
 	// Query is the authorization request, or empty when the person came to
 	// sign in by themselves.
 	Query string `json:"query,omitempty"`
+	// Standard is set when it began at the standard surface.
+	Standard bool `json:"standard,omitempty"`
 	// Browser is the SHA-256 of the flow cookie of the browser that began it.
 	Browser []byte `json:"browser"`
 	// Begun is when it began, Expires until when its pages are good.
@@ -81,6 +83,9 @@ func (f *flow) startAgain() string {
 	if f.Query == "" {
 		return "/sign-in"
 	}
+	if f.Standard {
+		return "/oauth2/authorize?" + f.Query
+	}
 	return "/authorize?" + f.Query
 }
 
@@ -91,6 +96,7 @@ func (f *flow) request() (*oauth.AuthorizeRequest, error) {
 		return nil, err
 	}
 	req := oauth.ReadAuthorize(&params)
+	req.Standard = f.Standard
 	return &req, nil
 }
 
@@ -100,7 +106,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, ev *event, req *
 	if !ok {
 		browser = h.newBrowserCookie(w, flowCookie)
 	}
-	f := &flow{Query: req.Query(), Browser: browser[:], Begun: h.Engine.Now()}
+	f := &flow{Query: req.Query(), Standard: req.Standard, Browser: browser[:], Begun: h.Engine.Now()}
 	// The request is shown to the engine as it came, with what is wrong in it.
 	return h.next(w, r, ev, f, req, oauth.Actor{})
 }

@@ -58,6 +58,8 @@ type Handler struct {
 	served  atomic.Uint64
 	play    *playground // nil outside the sandbox
 	docs    *docs
+	// described is the metadata document.
+	described []byte
 }
 
 // New returns a Handler. The error, of kind Internal, is a fault in what is
@@ -84,6 +86,9 @@ func New(o Options) (*Handler, error) {
 	var err error
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
+	}
+	if h.described, err = h.newMetadata(); err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
 	if o.Sandbox {
 		if h.play, err = newPlayground(h); err != nil {

@@ -16,8 +16,10 @@ type route struct {
 	post    handler
 	delete  handler
 	kind    kind
-	cors    bool   // scripts of registered origins may call it
-	methods string // for Allow
+	surface surface // whose statuses its refusals have
+	cors    bool    // scripts of registered origins may call it
+	open    bool    // scripts of any origin may
+	methods string  // for Allow
 }
 
 // kind is who a route is for.
@@ -30,6 +32,9 @@ const (
 	both
 	// people: pages. Their forms are protected against other sites.
 	people
+	// browser: the authorization endpoint of the standard surface, which other
+	// sites send people to, by links and by forms.
+	browser
 )
 
 // table is every route of the server.
@@ -41,6 +46,15 @@ func (h *Handler) table() map[string]*route {
 		{path: "/info", get: h.info, cors: true},
 		{path: "/refresh", post: h.refresh, cors: true},
 		{path: "/invalidate", get: h.invalidate, post: h.invalidate, delete: h.invalidate, cors: true},
+
+		// The standard surface: the same engine, by the names of the RFCs.
+		{path: "/oauth2/authorize", get: h.standardAuthorize, post: h.standardAuthorize, kind: browser, surface: standard},
+		{path: "/oauth2/token", post: h.standardToken, surface: standard, cors: true},
+		{path: "/oauth2/revoke", post: h.revoke, surface: standard, cors: true},
+		{path: "/oauth2/introspect", post: h.introspect, surface: standard},
+		{path: "/oauth2/jwks", get: h.keySet, surface: standard, open: true},
+		{path: "/.well-known/oauth-authorization-server", get: h.metadata, surface: standard, open: true},
+		{path: "/.well-known/openid-configuration", get: h.metadata, surface: standard, open: true},
 
 		// People.
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
@@ -69,7 +83,7 @@ func (h *Handler) table() map[string]*route {
 		var methods []string
 		if r.get != nil {
 			methods = append(methods, http.MethodGet)
-			if r.kind == people {
+			if r.kind == people || r.kind == browser {
 				methods = append(methods, http.MethodHead)
 			}
 		}
@@ -91,7 +105,7 @@ func (r *route) handler(method string) handler {
 	case http.MethodGet:
 		return r.get
 	case http.MethodHead:
-		if r.kind == people {
+		if r.kind == people || r.kind == browser {
 			return r.get
 		}
 	case http.MethodPost:
@@ -130,7 +144,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, ev, &httpError{status: http.StatusNotFound, code: "invalid_request", description: "There is nothing at this path; the API is described under /docs."})
 		return
 	}
-	ev.route, ev.kind = rt.path, rt.kind
+	ev.route, ev.kind, ev.surface = rt.path, rt.kind, rt.surface
 	if err := h.dispatch(w, r, ev, rt); err != nil {
 		h.fail(w, r, ev, err)
 	}
@@ -148,7 +162,7 @@ const (
 )
 
 func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt *route) error {
-	if rt.cors && r.Header["Origin"] != nil {
+	if (rt.cors || rt.open) && r.Header["Origin"] != nil {
 		if done := h.cors(w, r, ev, rt); done {
 			return nil
 		}

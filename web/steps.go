@@ -57,19 +57,12 @@ func (h *Handler) refresh(w http.ResponseWriter, r *http.Request, ev *event) err
 type tokenStep func(context.Context, *oauth.TokenRequest) (*oauth.TokenResponse, error)
 
 func (h *Handler) tokens(w http.ResponseWriter, r *http.Request, ev *event, step tokenStep) error {
-	params, err := readParams(w, r)
+	params, credentials, err := h.readCaller(w, r, ev)
 	if err != nil {
 		return err
 	}
-	credentials := oauth.Credentials{Address: ev.address}
-	switch headers := r.Header["Authorization"]; len(headers) {
-	case 0:
-	case 1:
-		credentials.ParseBasic(headers[0])
-	default:
-		return &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "There is more than one Authorization header."}
-	}
 	req := oauth.ReadToken(&params, credentials)
+	req.Standard = ev.surface == standard
 	answer, err := step(r.Context(), &req)
 	if err != nil {
 		return err
@@ -79,6 +72,23 @@ func (h *Handler) tokens(w http.ResponseWriter, r *http.Request, ev *event, step
 		ev.note = "the refresh token is newer than the store, which must have been restored from an older copy; the connection has caught up"
 	}
 	return writeTokens(w, ev, answer)
+}
+
+// readCaller reads a POST in which an app proves itself.
+func (h *Handler) readCaller(w http.ResponseWriter, r *http.Request, ev *event) (oauth.Params, oauth.Credentials, error) {
+	credentials := oauth.Credentials{Address: ev.address}
+	params, err := readParams(w, r)
+	if err != nil {
+		return params, credentials, err
+	}
+	switch headers := r.Header["Authorization"]; len(headers) {
+	case 0:
+	case 1:
+		credentials.ParseBasic(headers[0])
+	default:
+		return params, credentials, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "There is more than one Authorization header."}
+	}
+	return params, credentials, nil
 }
 
 // info is step 4.

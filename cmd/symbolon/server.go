@@ -190,6 +190,9 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		FeedBound:          feedBound,
 		Signing:            keys.signing,
 	}
+	for _, scope := range s.scopes {
+		cfg.Scopes = append(cfg.Scopes, scope.Name)
+	}
 	options := web.Options{
 		Store:           s.store,
 		Ring:            keys.ring,

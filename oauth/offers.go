@@ -1,0 +1,45 @@
+package oauth
+
+import (
+	"slices"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Offers is what the metadata says of this server beside what is always so.
+type Offers struct {
+	// Scopes are all that the owner's configuration names.
+	Scopes []string
+	// Algorithms are those that the server's keys sign with.
+	Algorithms []string
+	// Details are the types of authorization_details (RFC 9396 §10).
+	Details []string
+	// ClientDocuments and Registration: apps may register themselves.
+	ClientDocuments, Registration bool
+}
+
+// Offers returns what the server offers.
+func (e *Engine) Offers() Offers {
+	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now())}
+	add := func(names symbolon.Scopes) {
+		for _, name := range names {
+			if !slices.Contains(o.Scopes, name) {
+				o.Scopes = append(o.Scopes, name)
+			}
+		}
+	}
+	add(e.cfg.Scopes)
+	for _, r := range e.cfg.Resources {
+		add(r.Scopes)
+	}
+	return o
+}
+
+// KeySet returns the JWK Set of the keys that sign (RFC 7517 §5).
+func (e *Engine) KeySet() ([]byte, error) {
+	set, err := e.cfg.Signing.Set(e.clock.Now())
+	if err != nil {
+		return nil, storeError(err)
+	}
+	return set, nil
+}

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
+	"github.com/symbolon/symbolon/oauth"
+)
+
+// metadata describes the standard surface (RFC 8414 §2, and the members that the
+// other RFCs add, which stand beside them). OpenID Connect Discovery finds the
+// same document under its own path. Every value is what the server does.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	AuthorizationEndpoint string   `json:"authorization_endpoint"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	KeySet                string   `json:"jwks_uri"`
+	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	DeviceEndpoint        string   `json:"device_authorization_endpoint"`         // RFC 8628 §4
+	PAREndpoint           string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	Scopes                []string `json:"scopes_supported"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	ResponseModes         []string `json:"response_modes_supported"`
+	Grants                []string `json:"grant_types_supported"`
+	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAlgorithms  []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAlgs     []string `json:"introspection_signing_alg_values_supported,omitempty"` // RFC 9701 §7
+	Challenges            []string `json:"code_challenge_methods_supported"`                     // RFC 7636
+	Issuers               bool     `json:"authorization_response_iss_parameter_supported"`       // RFC 9207 §3
+	RequirePAR            bool     `json:"require_pushed_authorization_requests,omitempty"`
+	RequestObject         bool     `json:"request_parameter_supported"` // RFC 9101 §10.5
+	RequestURI            bool     `json:"request_uri_parameter_supported"`
+	RequestAlgorithms     []string `json:"request_object_signing_alg_values_supported,omitempty"`
+	DPoPAlgorithms        []string `json:"dpop_signing_alg_values_supported,omitempty"`          // RFC 9449 §5.1
+	BoundToCertificate    bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
+	Details               []string `json:"authorization_details_types_supported,omitempty"`      // RFC 9396 §10
+	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`      // client ID metadata documents
+	Documentation         string   `json:"service_documentation"`
+	Languages             []string `json:"ui_locales_supported"`
+	SubjectTypes          []string `json:"subject_types_supported"` // OpenID Connect Discovery §3
+	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported,omitempty"`
+}
+
+// newMetadata returns the document of a server.
+func (h *Handler) newMetadata() ([]byte, error) {
+	offers := h.Engine.Offers()
+	at := func(path string) string { return h.issuer + path }
+	methods := []string{
+		string(symbolon.AuthBasic), string(symbolon.AuthPost), string(symbolon.AuthNone), string(symbolon.AuthKey),
+		string(symbolon.AuthTLS), string(symbolon.AuthSelfSignedTLS),
+	}
+	m := metadata{
+		Issuer:                h.issuer,
+		AuthorizationEndpoint: at("/oauth2/authorize"),
+		TokenEndpoint:         at("/oauth2/token"),
+		KeySet:                at("/oauth2/jwks"),
+		RevocationEndpoint:    at("/oauth2/revoke"),
+		IntrospectionEndpoint: at("/oauth2/introspect"),
+		DeviceEndpoint:        at("/oauth2/device_authorization"),
+		PAREndpoint:           at("/oauth2/par"),
+		Scopes:                append(offers.Scopes, oauth.ScopeOffline),
+		ResponseTypes:         []string{"code"},
+		ResponseModes:         []string{"query"},
+		TokenAuth:             methods,
+		TokenAuthAlgorithms:   jwt.Algorithms,
+		RevocationAuth:        methods,
+		RevocationAlgorithms:  jwt.Algorithms,
+		IntrospectionAuth:     methods,
+		IntrospectionAuthAlgs: jwt.Algorithms,
+		IntrospectionAlgs:     offers.Algorithms,
+		Challenges:            []string{"S256"},
+		Issuers:               true,
+		RequestObject:         true,
+		RequestAlgorithms:     jwt.Algorithms,
+		DPoPAlgorithms:        jwt.Algorithms,
+		BoundToCertificate:    true,
+		Details:               offers.Details,
+		ClientDocuments:       offers.ClientDocuments,
+		Documentation:         at("/docs"),
+		Languages:             []string{"en"},
+		SubjectTypes:          []string{"public"},
+		IDTokenAlgorithms:     offers.Algorithms,
+	}
+	for _, g := range oauth.Grants {
+		m.Grants = append(m.Grants, string(g))
+	}
+	if offers.Registration {
+		m.RegistrationEndpoint = at("/oauth2/register")
+	}
+	return json.Marshal(m)
+}
+
+// metadata answers with the document. It is made of what was configured, never
+// of what the request says, and served when the store is away.
+func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request, ev *event) error {
+	return h.writePublic(w, ev, h.described)
+}
