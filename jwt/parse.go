@@ -26,7 +26,8 @@ type Token struct {
 	Algorithm string
 	KeyID     string
 
-	jws *jose.JSONWebSignature
+	text string
+	jws  *jose.JSONWebSignature
 }
 
 // Parse reads a JWT in the compact form that is signed with one of Algorithms.
@@ -44,7 +45,7 @@ func Parse(text string) (*Token, error) {
 	if _, critical := h.ExtraHeaders["crit"]; critical {
 		return nil, symbolon.Errorf(symbolon.Invalid, opParse, "its header has crit")
 	}
-	t := &Token{Algorithm: h.Algorithm, KeyID: h.KeyID, jws: jws}
+	t := &Token{Algorithm: h.Algorithm, KeyID: h.KeyID, text: text, jws: jws}
 	if typ, ok := h.ExtraHeaders[jose.HeaderType].(string); ok {
 		t.Type = strings.TrimPrefix(strings.ToLower(typ), "application/")
 	}
