@@ -45,6 +45,22 @@ type Config struct {
 	// DefaultScope is what an authorization request or a client asks for that
 	// names no scope: connect.
 	DefaultScope symbolon.Scopes
+	// ClientDocuments lets apps be known by the URL of their client ID metadata
+	// document, which Fetch gets.
+	ClientDocuments bool
+	// Registration lets apps register themselves (RFC 7591). When
+	// RegistrationToken is set, the SHA-256 of an initial access token, only
+	// whoever shows that may.
+	Registration      bool
+	RegistrationToken []byte
+	// RegistrationScopes are all that apps that registered themselves may ask
+	// for: DefaultScope.
+	RegistrationScopes symbolon.Scopes
+	// Fetch gets a JSON document from a URL that a stranger chose, and says how
+	// long it may be kept. It bounds what it gets and how often, remembers
+	// failures for a while, and lets all who ask for the same share. An error of
+	// kind Busy says nothing of the document.
+	Fetch func(ctx context.Context, url string) (body []byte, maxAge time.Duration, err error)
 	// Sandbox marks a server for trying out. It decides nothing alone: app and
 	// account must be sandbox ones as well.
 	Sandbox bool
@@ -74,6 +90,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DefaultScope == nil {
 		c.DefaultScope = defaultScope
+	}
+	if c.RegistrationScopes == nil {
+		c.RegistrationScopes = c.DefaultScope
 	}
 	return c
 }
