@@ -15,6 +15,7 @@
 package seal
 
 import (
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"hash/crc32"
@@ -40,6 +41,9 @@ const (
 	Device Prefix = "sym_dv_"
 	// Play is what the demo's playground remembers, in the browser's cookie.
 	Play Prefix = "sym_pg_"
+	// Client is the client_id of an app that registered itself. It is spelled with
+	// [a-z2-7_] only, since half of the clients percent-encode HTTP Basic.
+	Client Prefix = "sym_dc_"
 	// Root is the root key's own spelling; it is not encrypted.
 	Root Prefix = "sym_root_"
 )
@@ -50,23 +54,49 @@ const MaxLen = 16 << 10
 // strict has one spelling for each value: no padding and no stray bits.
 var strict = base64.RawURLEncoding.Strict()
 
-const sumLen = 6 // of base64url for the 4 bytes of a CRC-32
+// lower is the encoding of Client. It has no strict form of its own: read
+// compares.
+var lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// appendEncoded appends data as the prefix is spelled.
+func (p Prefix) appendEncoded(text, data []byte) []byte {
+	if p == Client {
+		return lower.AppendEncode(text, data)
+	}
+	return strict.AppendEncode(text, data)
+}
+
+// decode undoes appendEncoded.
+func (p Prefix) decode(text string) ([]byte, error) {
+	if p == Client {
+		return lower.DecodeString(text)
+	}
+	return strict.DecodeString(text)
+}
+
+// sumLen is the length of the checksum, the 4 bytes of a CRC-32, as text.
+func (p Prefix) sumLen() int {
+	if p == Client {
+		return lower.EncodedLen(4)
+	}
+	return strict.EncodedLen(4)
+}
 
 // spell writes body as text under the prefix.
 func (p Prefix) spell(body []byte) string {
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
 	text := append((*scratch)[:0], p...)
-	text = strict.AppendEncode(text, body)
-	text = appendSum(text)
+	text = p.appendEncoded(text, body)
+	text = p.appendSum(text)
 	*scratch = text
 	return string(text)
 }
 
-func appendSum(text []byte) []byte {
+func (p Prefix) appendSum(text []byte) []byte {
 	var sum [4]byte
 	binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE(text))
-	return strict.AppendEncode(text, sum[:])
+	return p.appendEncoded(text, sum[:])
 }
 
 // read returns the body of a text that spell wrote. The error is of kind
@@ -76,18 +106,18 @@ func (p Prefix) read(text string) ([]byte, error) {
 	switch {
 	case !ok:
 		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it does not begin with %s", string(p))
-	case len(text) > MaxLen || len(rest) <= sumLen:
+	case len(text) > MaxLen || len(rest) <= p.sumLen():
 		return nil, symbolon.Errorf(symbolon.Invalid, "open", "its length is wrong: it was cut or joined")
 	case strings.ContainsAny(rest, "\r\n"): // the decoder would pass over them
 		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it has a line break inside")
 	}
-	end := len(text) - sumLen
+	end := len(text) - p.sumLen()
 	var buf [512]byte
-	if string(appendSum(append(buf[:0], text[:end]...))) != text {
+	if string(p.appendSum(append(buf[:0], text[:end]...))) != text {
 		return nil, symbolon.Errorf(symbolon.Invalid, "open", "its checksum is wrong: it was cut, joined or changed on the way")
 	}
-	body, err := strict.DecodeString(text[len(p):end])
-	if err != nil {
+	body, err := p.decode(text[len(p):end])
+	if err != nil || p == Client && lower.EncodeToString(body) != text[len(p):end] {
 		return nil, symbolon.Errorf(symbolon.Invalid, "open", "it has characters that do not belong")
 	}
 	return body, nil

@@ -10,11 +10,17 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-var prefixes = []Prefix{Code, AccessToken, RefreshToken, Flow, Device, Root}
+var prefixes = []Prefix{Code, AccessToken, RefreshToken, Flow, Device, Client, Root}
 
 // withSum spells a text anew with the checksum that belongs to it: what anyone
 // can do, since it is no secret.
-func withSum(text string) string { return string(appendSum([]byte(text))) }
+func withSum(text string) string {
+	p := Code
+	if strings.HasPrefix(text, string(Client)) {
+		p = Client
+	}
+	return string(p.appendSum([]byte(text)))
+}
 
 // B97: a value is good only as what it was made for.
 func TestPrefixesAreApart(t *testing.T) {
@@ -28,7 +34,7 @@ func TestPrefixesAreApart(t *testing.T) {
 			}
 			refused(t, ring, asked, text, t0)
 			// Renamed, with the right checksum: the prefix is under the seal.
-			refused(t, ring, asked, withSum(string(asked)+text[len(made):len(text)-sumLen]), t0)
+			refused(t, ring, asked, withSum(string(asked)+text[len(made):len(text)-made.sumLen()]), t0)
 		}
 	}
 	for i, p := range prefixes {
@@ -54,7 +60,7 @@ func TestOneSpelling(t *testing.T) {
 			}
 			refused(t, ring, AccessToken, other, t0)
 		}
-		end := len(text) - sumLen
+		end := len(text) - AccessToken.sumLen()
 		head, sum := text[:end], text[end:]
 
 		for i := range len(text) {
@@ -126,6 +132,40 @@ func TestOneSpelling(t *testing.T) {
 			no(AccessToken.spell(raw[i+1:]))
 		}
 		no(AccessToken.spell(append(append([]byte(nil), raw...), 0)))
+	}
+}
+
+// CLIENTS.md 1: a client_id reads the same raw and percent-encoded, and has one
+// spelling as well.
+func TestOneSpellingOfAClientID(t *testing.T) {
+	ring := twoKeyRing(t)
+	for _, plain := range []string{"length a", "length ab", "length abc", "length abcd", "length abcde"} {
+		text := mustSeal(t, ring, Client, plain, t0)
+		if strings.Trim(text, "abcdefghijklmnopqrstuvwxyz234567_") != "" {
+			t.Errorf("%s has other characters", text)
+		}
+		if body, err := ring.Open(Client, text, t0); err != nil || string(body) != plain {
+			t.Fatalf("opened as %q, %v", body, err)
+		}
+		end := len(text) - Client.sumLen()
+		refused(t, ring, Client, strings.ToUpper(text), t0)
+		refused(t, ring, Client, withSum(string(Client)+strings.ToUpper(text[len(Client):end])), t0)
+		for i := len(Client); i < len(text); i++ {
+			for _, c := range []string{"a", "7", "A", "1", "=", "\n", "_"} {
+				if c != text[i:i+1] {
+					refused(t, ring, Client, text[:i]+c+text[i+1:], t0)
+					if i < end {
+						refused(t, ring, Client, withSum(text[:i]+c+text[i+1:end]), t0)
+					}
+				}
+				refused(t, ring, Client, text[:i]+c+text[i:], t0)
+			}
+			refused(t, ring, Client, text[:i], t0)
+		}
+		for _, tail := range []string{"=", "a", "======", "\n"} {
+			refused(t, ring, Client, text+tail, t0)
+			refused(t, ring, Client, withSum(text[:end]+tail), t0)
+		}
 	}
 }
 

@@ -195,7 +195,7 @@ func TestRetiredAndForeignKeys(t *testing.T) {
 func TestSealRefusesWhatOpenWould(t *testing.T) {
 	root := newRoot(t)
 	ring := newRing(t, root, newKey(t, root, t0))
-	fits := strings.Repeat("x", (MaxLen-len(Code)-sumLen)/4*3-idLen-16)
+	fits := strings.Repeat("x", (MaxLen-len(Code)-Code.sumLen())/4*3-idLen-16)
 	text := mustSeal(t, ring, Code, fits, t0)
 	if got, err := ring.Open(Code, text, t0); err != nil || string(got) != fits {
 		t.Errorf("%d characters: %v", len(text), err)
