@@ -103,6 +103,22 @@ func canonical(text string) (string, bool) {
 	return u.String(), true
 }
 
+// CheckResource reports whether a text may name a resource. The error, of kind
+// Invalid, says why not.
+func CheckResource(text string) error {
+	const op = "resource"
+	_, ok := canonical(text)
+	switch {
+	case len(text) > maxResource:
+		return symbolon.Errorf(symbolon.Invalid, op, "it must have at most %d characters", maxResource)
+	case !clean(text) || strings.Contains(text, " "):
+		return symbolon.Errorf(symbolon.Invalid, op, "it has a space or another character that must be percent-encoded")
+	case !ok: // RFC 8707 §2
+		return symbolon.Errorf(symbolon.Invalid, op, "it must be an absolute URI without a user or a fragment (#), such as https://api.example.com")
+	}
+	return nil
+}
+
 // narrow returns the grant of an access token: for the resources that are asked
 // for now, among those that were granted (RFC 8707 §2.2), and with those of the
 // scopes that mean something there.

@@ -44,94 +44,6 @@ func (d *desk) app(ctx context.Context, id string) (symbolon.App, error) {
 	return apps[0], nil
 }
 
-// appView is an app as --json prints it.
-type appView struct {
-	ClientID string `json:"client_id"`
-	// ClientSecret is set only by the command that made it.
-	ClientSecret string       `json:"client_secret,omitempty"`
-	Name         string       `json:"name"`
-	Home         string       `json:"home,omitempty"`
-	Public       bool         `json:"public"`
-	RedirectURIs []string     `json:"redirect_uris"`
-	Scope        string       `json:"scope"`
-	Rotation     string       `json:"rotation"`
-	RequirePKCE  bool         `json:"require_pkce"`
-	Sandbox      bool         `json:"sandbox"`
-	CreatedAt    stamp        `json:"created_at"`
-	Secrets      []secretView `json:"secrets"`
-}
-
-// secretView is a live secret as --json prints it: never the secret itself.
-type secretView struct {
-	ID        string `json:"id"`
-	CreatedAt stamp  `json:"created_at"`
-}
-
-func viewApp(app *symbolon.App) appView {
-	v := appView{
-		ClientID:     string(app.ID),
-		Name:         app.Name,
-		Home:         app.Home,
-		Public:       app.Public,
-		RedirectURIs: append([]string{}, app.RedirectURIs...),
-		Scope:        app.Scope.String(),
-		Rotation:     string(app.Rotation),
-		RequirePKCE:  app.RequirePKCE,
-		Sandbox:      app.Sandbox,
-		CreatedAt:    stamp(app.CreatedAt),
-		Secrets:      []secretView{},
-	}
-	for _, s := range app.Secrets {
-		v.Secrets = append(v.Secrets, secretView{ID: s.ID, CreatedAt: stamp(s.CreatedAt)})
-	}
-	return v
-}
-
-// print prints an app for people.
-func (v *appView) print(sh *shell) error {
-	kind := "with a secret"
-	if v.Public {
-		kind = "public: no secret, PKCE required"
-	}
-	if v.RequirePKCE && !v.Public {
-		kind += ", PKCE required"
-	}
-	rows := [][]string{
-		{"client_id", v.ClientID},
-		{"name", v.Name},
-		{"home", orDash(v.Home)},
-		{"kind", kind},
-		{"scope", orDash(v.Scope)},
-		{"rotation", v.Rotation},
-		{"created", whenStamp(v.CreatedAt)},
-	}
-	for i, uri := range v.RedirectURIs {
-		rows = append(rows, []string{label(i, "redirect uri"), uri})
-	}
-	for i, s := range v.Secrets {
-		rows = append(rows, []string{label(i, "secrets"), s.ID + "  made " + whenStamp(s.CreatedAt)})
-	}
-	if v.ClientSecret != "" {
-		rows = append(rows, []string{"client_secret", v.ClientSecret})
-	}
-	return sh.printTable(rows)
-}
-
-// label is the label of a list's first row only.
-func label(i int, s string) string {
-	if i > 0 {
-		return ""
-	}
-	return s
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // checkApp holds an app that is about to be stored to the rules for all.
 func checkApp(app *symbolon.App) error {
 	if err := checkName("name of the app", app.Name); err != nil {
@@ -140,8 +52,8 @@ func checkApp(app *symbolon.App) error {
 	if err := checkHome(app.Home); err != nil {
 		return err
 	}
-	if len(app.RedirectURIs) == 0 {
-		return mend(fmt.Errorf("an app needs a redirect URI"), "add --redirect-uri https://app.example/callback")
+	if len(app.RedirectURIs) == 0 && app.MayUse(symbolon.GrantCode) {
+		return mend(fmt.Errorf("an app needs a redirect URI, unless it may not use codes"), "add --redirect-uri https://app.example/callback; or name its grants, such as --grant client_credentials")
 	}
 	if len(app.RedirectURIs) > 50 {
 		return fmt.Errorf("an app has at most 50 redirect URIs")
@@ -163,7 +75,7 @@ func checkApp(app *symbolon.App) error {
 	if len(app.Scope) == 0 {
 		return mend(fmt.Errorf("an app needs a scope"), "add --scope connect, which every endpoint of the API needs")
 	}
-	return nil
+	return checkAppSettings(app)
 }
 
 // remarkScopes notes on standard error the scopes of an app of which the consent

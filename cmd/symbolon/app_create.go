@@ -10,13 +10,14 @@ import (
 type appCreateCmd struct {
 	place
 	Name         string   `required:"" help:"What the consent page calls the app."`
-	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several."`
+	RedirectURIs []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where people are sent back to. Repeat it for several. An app that may not use codes needs none."`
 	Scope        string   `default:"connect" help:"All that the app may ask for, separated by spaces."`
 	Public       bool     `help:"The app cannot keep a secret: it gets none, and must use PKCE."`
 	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  bool     `name:"require-pkce" help:"Refuse authorization requests without PKCE. Platforms such as Zapier send none."`
 	Home         string   `placeholder:"URL" help:"Site of the app's owner, https."`
-	JSON         bool     `name:"json" help:"Print one JSON object."`
+	settingFlags
+	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -40,6 +41,12 @@ func (c *appCreateCmd) Run(sh *shell) error {
 		Rotation:     symbolon.Rotation(c.Rotation),
 		RequirePKCE:  c.RequirePKCE,
 	}
+	if c.Auth != nil && symbolon.AuthMethod(*c.Auth) == symbolon.AuthNone {
+		app.Public = true
+	}
+	if _, err := c.settingFlags.apply(&app); err != nil {
+		return err
+	}
 	if err := checkApp(&app); err != nil {
 		return err
 	}
@@ -48,7 +55,10 @@ func (c *appCreateCmd) Run(sh *shell) error {
 		now := d.clock.Now()
 		app.Sandbox, app.CreatedAt = d.sandbox, now
 		plain := ""
-		if !c.Public {
+		if err := d.checkOthers(sh, &app); err != nil {
+			return err
+		}
+		if hasSecret(&app) {
 			var secret symbolon.Secret
 			plain, secret = symbolon.NewSecret(now)
 			app.Secrets = []symbolon.Secret{secret}

@@ -18,7 +18,8 @@ type appEditCmd struct {
 	Rotation     *string  `enum:"always,never" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  *bool    `name:"require-pkce" negatable:"" help:"Refuse authorization requests without PKCE, or no longer."`
 	Home         *string  `placeholder:"URL" help:"Site of the app's owner, https, or empty for none."`
-	JSON         bool     `name:"json" help:"Print one JSON object."`
+	settingFlags
+	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -43,12 +44,18 @@ func (c *appEditCmd) Run(sh *shell) error {
 		if err := checkApp(&app); err != nil {
 			return err
 		}
+		if err := d.checkOthers(sh, &app); err != nil {
+			return err
+		}
 		if err := d.store.PutApp(sh.ctx, app); err != nil {
 			return err
 		}
 		d.settle(sh.ctx)
 		if c.Scope != nil {
 			sh.remarkScopes(&app)
+		}
+		if c.Auth != nil {
+			sh.remarkSecrets(&app)
 		}
 		view := viewApp(&app)
 		if c.JSON {
@@ -93,5 +100,17 @@ func (c *appEditCmd) apply(app *symbolon.App) (bool, error) {
 	for _, uri := range c.AddURIs {
 		app.RedirectURIs, changed = append(app.RedirectURIs, uri), true
 	}
-	return changed, nil
+	more, err := c.settingFlags.apply(app)
+	return changed || more, err
+}
+
+// remarkSecrets notes on standard error what a change of how an app proves itself
+// means for its secrets.
+func (sh *shell) remarkSecrets(app *symbolon.App) {
+	switch {
+	case hasSecret(app) && len(app.Secrets) == 0:
+		fmt.Fprintf(sh.stderr, "symbolon: note: the app has no secret yet; “symbolon app rotate-secret %s” makes one\n", app.ID)
+	case !hasSecret(app) && len(app.Secrets) > 0:
+		fmt.Fprintf(sh.stderr, "symbolon: note: the app's secrets do not count any more; “symbolon app retire-secret” takes them away\n")
+	}
 }

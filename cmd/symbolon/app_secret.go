@@ -32,6 +32,9 @@ func (c *appRotateSecretCmd) Run(sh *shell) error {
 		if app.Public {
 			return fmt.Errorf("a public app has no secret")
 		}
+		if !hasSecret(&app) {
+			return mend(fmt.Errorf("the app proves itself by %s, not by a secret", app.Method()), "symbolon app edit %s --auth %s lets it use one", app.ID, authSecret)
+		}
 		if c.RetireOld {
 			app.Secrets = nil
 		}

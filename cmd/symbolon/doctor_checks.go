@@ -160,11 +160,14 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 			sound = false
 			d.add("apps", warning, mend, "%s %s", name, fmt.Sprintf(format, args...))
 		}
-		if len(app.RedirectURIs) == 0 {
+		if len(app.RedirectURIs) == 0 && app.MayUse(symbolon.GrantCode) {
 			find(fmt.Sprintf("symbolon app edit %s --add-redirect-uri URI", app.ID), "has no redirect URI, so no one can connect it")
 		}
-		if !app.Public && len(app.Secrets) == 0 {
+		if hasSecret(&app) && len(app.Secrets) == 0 {
 			find(fmt.Sprintf("symbolon app rotate-secret %s", app.ID), "has no secret, so it cannot redeem a code")
+		}
+		if err := checkAppSettings(&app); err != nil {
+			find(hintFor(err), "cannot work: %s", err)
 		}
 		if len(app.Secrets) > 1 && !sandbox {
 			find(fmt.Sprintf("symbolon app retire-secret %s ID", app.ID), "has %d live secrets; retire what it no longer uses", len(app.Secrets))
