@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 )
 
@@ -150,17 +150,13 @@ func hasSecret(app *symbolon.App) bool {
 	return false
 }
 
-// maxKeys bounds a file with the keys of an app, in bytes.
-const maxKeys = 64 << 10
-
 // readKeys reads the file with an app's public keys.
 func readKeys(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxKeys {
-		return "", fmt.Errorf("%s has more than %d KiB", path, maxKeys>>10)
+	if info, err := os.Stat(path); err == nil && info.Size() > jwt.MaxSet {
+		return "", fmt.Errorf("%s is longer than %d KiB", path, jwt.MaxSet>>10)
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -169,10 +165,16 @@ func readKeys(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the keys cannot be read: %w", err)
 	}
-	if err := checkKeySet(string(text)); err != nil {
+	if _, err := jwt.ParseSet(text); err != nil {
 		return "", mend(fmt.Errorf("%s: %s", path, detail(err)), "it must be a JWK Set of public keys, {\"keys\":[…]}; the private keys stay with the app")
 	}
 	return string(text), nil
+}
+
+// signs reports whether a set has a key that a signature can be verified by.
+func signs(keys string) bool {
+	set, err := jwt.ParseSet([]byte(keys))
+	return err == nil && set.Signs()
 }
 
 func parseGrants(names []string) ([]symbolon.GrantType, error) {
@@ -209,6 +211,8 @@ func checkAppSettings(app *symbolon.App) error {
 		return mend(fmt.Errorf("an app has its keys in a file or at a URL, not both"), "take one away: --keys '' or --keys-uri ''")
 	case (method == symbolon.AuthKey || method == symbolon.AuthSelfSignedTLS) && !keys:
 		return mend(fmt.Errorf("%s needs the app's public keys", method), "add --keys FILE or --keys-uri URL")
+	case (method == symbolon.AuthKey || s.RequireSigned) && s.Keys != "" && !signs(s.Keys):
+		return mend(fmt.Errorf("none of the app's keys can verify what it signs"), "give it one of use sig for %s", strings.Join(jwt.Algorithms, ", "))
 	case method == symbolon.AuthTLS && s.TLSSubject == "":
 		return mend(fmt.Errorf("%s needs to know what the app's certificate says", method), "add --tls-subject, such as dns:app.example.com")
 	case method != symbolon.AuthTLS && s.TLSSubject != "":
@@ -286,28 +290,6 @@ func (d *desk) checkOthers(sh *shell, app *symbolon.App) error {
 		}
 		if _, err := d.app(sh.ctx, string(id)); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// checkKeySet holds a JWK Set to being one of public keys.
-func checkKeySet(text string) error {
-	var set struct {
-		Keys []map[string]any `json:"keys"`
-	}
-	if err := json.Unmarshal([]byte(text), &set); err != nil || set.Keys == nil {
-		return fmt.Errorf("it is not a JWK Set")
-	}
-	seen := make(map[any]bool)
-	for _, k := range set.Keys {
-		if k["d"] != nil || k["k"] != nil {
-			return fmt.Errorf("a key has a private or symmetric part")
-		}
-		if kid := k["kid"]; kid != nil && seen[kid] {
-			return fmt.Errorf("two keys have the same kid")
-		} else {
-			seen[kid] = true
 		}
 	}
 	return nil
