@@ -177,7 +177,10 @@ type Connect struct {
 	CodeIssuedAt time.Time
 	// Sandbox leaves the consent out.
 	Sandbox bool
-	Now     time.Time
+	// Spare leaves a row that is there already as it is; the outcome is
+	// CodeReplayed all the same. A device asks again and again by its nature.
+	Spare bool
+	Now   time.Time
 }
 
 // ConnectOutcome is what came of a Connect.

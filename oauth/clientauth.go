@@ -104,15 +104,20 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 	return nil, refuse(InvalidClient, "The client_secret is wrong for this client_id; if it is lost, make a new one.").from(app.ID)
 }
 
-// guesses counts wrong secrets by app and address, so that one who guesses is
-// answered shortly. A right secret always works: 256 random bits need no
-// protection from guessing, so no one can shut an app out (RFC 6749 §2.3.1).
+// guesses counts what someone may do a number of times: wrong secrets by app and
+// address, so that one who guesses is answered shortly. A right secret always
+// works: 256 random bits need no protection from guessing, so no one can shut an
+// app out (RFC 6749 §2.3.1).
 type guesses struct {
+	limit int
+	per   time.Duration
+
 	mu    sync.Mutex
 	count map[guess]int
 	until time.Time
 }
 
+// guess is who does it.
 type guess struct {
 	client  symbolon.ClientID
 	address string
@@ -124,19 +129,20 @@ const (
 	guessesKept  = 10_000
 )
 
-func newGuesses() *guesses { return &guesses{count: make(map[guess]int)} }
+func newGuesses(limit int, per time.Duration) *guesses {
+	return &guesses{limit: limit, per: per, count: make(map[guess]int)}
+}
 
-// add counts one wrong secret and returns how long to wait when there were too
-// many, or 0.
+// add counts one and returns how long to wait when there were too many, or 0.
 func (g *guesses) add(who guess, now time.Time) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !now.Before(g.until) || len(g.count) >= guessesKept {
 		clear(g.count)
-		g.until = now.Add(guessesPer)
+		g.until = now.Add(g.per)
 	}
 	g.count[who]++
-	if g.count[who] <= guessesLimit {
+	if g.count[who] <= g.limit {
 		return 0
 	}
 	return g.until.Sub(now)

@@ -31,7 +31,7 @@
 //	a parameter stands once and is whole          faults             x  x  .  x  .
 //	the app proves itself                         authenticate       .  x  .  x  .
 //	a secret is compared in constant time         CheckSecret        .  x  .  x  .
-//	who guesses secrets is slowed                 guessesLimit       .  x  .  x  .
+//	who guesses secrets is slowed                 wrong              .  x  .  x  .
 //	a sealed value is ours, and of this kind      open               .  x  x  x  x
 //	a value says until when it is good            ExpiresAt          x  x  x  x  x
 //	the verifier belongs to the challenge         checkVerifier      .  x  .  .  .

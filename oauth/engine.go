@@ -61,6 +61,8 @@ type Config struct {
 	// failures for a while, and lets all who ask for the same share. An error of
 	// kind Busy says nothing of the document.
 	Fetch func(ctx context.Context, url string) (body []byte, maxAge time.Duration, err error)
+	// DeviceLifetime is how long a person may take to allow a device: 10 min.
+	DeviceLifetime time.Duration
 	// Sandbox marks a server for trying out. It decides nothing alone: app and
 	// account must be sandbox ones as well.
 	Sandbox bool
@@ -82,6 +84,7 @@ func (c Config) withDefaults() Config {
 	set(&c.RefreshLifetime, 180*24*time.Hour)
 	set(&c.PublicGrace, 30*time.Second)
 	set(&c.FeedBound, 250*time.Millisecond)
+	set(&c.DeviceLifetime, 10*time.Minute)
 	if c.Signing == nil {
 		c.Signing, _ = jwt.NewRing(nil, nil) // of no keys: it cannot fail
 	}
@@ -107,6 +110,10 @@ type Engine struct {
 	feed  *Feed
 	apps  *apps
 	wrong *guesses
+	polls *polls
+	// begun and all count the device codes that were given, tried the user codes
+	// that were typed and are none.
+	begun, all, tried *guesses
 
 	origins *origins
 	seen    *seen
@@ -124,7 +131,11 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		clock: clock,
 		feed:  feed,
 		apps:  newApps(store),
-		wrong: newGuesses(),
+		wrong: newGuesses(guessesLimit, guessesPer),
+		polls: newPolls(),
+		begun: newGuesses(devicesLimit, time.Minute),
+		all:   newGuesses(devicesInAll, time.Minute),
+		tried: newGuesses(triesLimit, 10*time.Minute),
 
 		origins: newOrigins(store),
 		seen:    newSeen(),

@@ -103,6 +103,15 @@ func (e *Engine) expiry(id symbolon.ConnectionID, now time.Time) time.Time {
 // expiry: the connection's row decides, since the token cannot change.
 const farAway = 10 * 365 * 24 * time.Hour
 
+// firstRefresh makes the first refresh token of a connection, or none for an app
+// that may not refresh.
+func (e *Engine) firstRefresh(c *caller, g symbolon.Grant, expires time.Time) (string, error) {
+	if !c.app.MayUse(symbolon.GrantRefresh) {
+		return "", nil
+	}
+	return e.refreshToken(c.refreshGrant(g), c.app.Rotation, 0, c.now, expires)
+}
+
 // refreshToken seals the refresh token with a sequence number, made at this
 // moment. The same arguments give the same text.
 func (e *Engine) refreshToken(grant symbolon.Grant, rotation symbolon.Rotation, seq uint64, at, expires time.Time) (string, error) {

@@ -15,6 +15,7 @@ var kinds = []struct {
 	{seal.Code, "an authorization code"},
 	{seal.AccessToken, "an access token"},
 	{seal.RefreshToken, "a refresh token"},
+	{seal.DeviceCode, "a device code"},
 }
 
 // notOurs describes a value that could not be opened as what was wanted, which

@@ -177,13 +177,13 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	}
 
 	// 4. Spend. From here on, a client that hangs up undoes nothing.
-	expires, err := e.connect(ctx, c, &code)
+	expires, err := e.connect(ctx, c, &code, false)
 	if err != nil {
 		return nil, err
 	}
 
 	// 5. Answer.
-	refresh, err := e.refreshToken(c.refreshGrant(code.Grant), app.Rotation, 0, now, expires)
+	refresh, err := e.firstRefresh(c, code.Grant, expires)
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +191,9 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 }
 
 // connect spends what a connection is made of: a code, or a device code that was
-// allowed. It returns when the connection dies unless it is refreshed.
-func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code) (time.Time, error) {
+// allowed. It returns when the connection dies unless it is refreshed. With spare
+// set, what is spent a second time is refused and ends nothing.
+func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, spare bool) (time.Time, error) {
 	expires := e.expiry(code.Connection, c.now)
 	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
 		Connection: symbolon.Connection{
@@ -201,11 +202,14 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code) (t
 		},
 		CodeIssuedAt: code.IssuedAt,
 		Sandbox:      code.Sandbox,
+		Spare:        spare,
 		Now:          c.now,
 	})
 	switch {
 	case err != nil:
 		return expires, storeError(err).from(c.app.ID)
+	case outcome == symbolon.CodeReplayed && spare:
+		return expires, c.no(InvalidGrant, "The device_code was used before; the tokens that it brought go on working.")
 	case outcome == symbolon.CodeReplayed:
 		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: code.Connection, At: c.now})
 		return expires, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection " + code.Connection.String())

@@ -35,6 +35,8 @@ const (
 	AccessToken Prefix = "sym_at_"
 	// RefreshToken is what an app trades for a fresh access token.
 	RefreshToken Prefix = "sym_rt_"
+	// DeviceCode is a device code: a connection that no one has allowed yet.
+	DeviceCode Prefix = "sym_dg_"
 	// Flow is the state of a sign-in or consent page.
 	Flow Prefix = "sym_fl_"
 	// Device recognises a browser in which an account has signed in before.

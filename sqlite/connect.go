@@ -48,6 +48,9 @@ func (tx *transaction) connect(c *symbolon.Connect) (symbolon.ConnectOutcome, er
 	if !there {
 		return symbolon.ConnectDenied, nil
 	}
+	if c.Spare {
+		return symbolon.CodeReplayed, nil
+	}
 	_, err = tx.endConnection(row.ID, symbolon.ByCodeReplay, millis(c.Now))
 	return symbolon.CodeReplayed, err
 }

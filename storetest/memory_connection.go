@@ -16,7 +16,9 @@ func (m *Memory) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Conn
 	}
 	defer done()
 	if row, found := m.connections[c.Connection.ID]; found {
-		m.endConnection(row, symbolon.ByCodeReplay, c.Now)
+		if !c.Spare {
+			m.endConnection(row, symbolon.ByCodeReplay, c.Now)
+		}
 		return symbolon.CodeReplayed, nil
 	}
 	issued := ms(c.CodeIssuedAt)

@@ -7,6 +7,13 @@ import (
 )
 
 var connectCases = []testCase{
+	{"a row that is spared stays alive", func(w *world) {
+		c := w.code()
+		w.connect(c, symbolon.Connected)
+		c.Spare = true
+		w.equal(len(w.changed(func() { w.connect(c, symbolon.CodeReplayed) })), 0)
+		w.refresh(w.token(c.Connection.ID, 0), symbolon.Rotated, 1, w.now)
+	}},
 	{"a code gives birth to the connection that it names", func(w *world) {
 		c := w.code()
 		c.Connection.Scope = symbolon.Scopes{"connect", "read"}

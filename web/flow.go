@@ -33,6 +33,8 @@ type flow struct {
 	// Consent is set in the form of the consent page: it shows Query's scopes
 	// and Chosen, and posting it is the person's answer to just that.
 	Consent bool `json:"consent,omitempty"`
+	// Device is set when the person came to connect a device, or nil.
+	Device *deviceFlow `json:"device,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -80,7 +82,10 @@ func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
 
 // startAgain is the path that begins the same flow anew.
 func (f *flow) startAgain() string {
-	if f.Query == "" {
+	switch {
+	case f.Device != nil:
+		return "/device"
+	case f.Query == "":
 		return "/sign-in"
 	}
 	if f.Standard {
@@ -122,6 +127,8 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return err
 	}
 	switch {
+	case f.Device != nil:
+		return h.nextDevice(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

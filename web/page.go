@@ -160,7 +160,11 @@ type ConsentPage struct {
 	// Loopback says that this is an app on the person's own computer, whose
 	// name no one can vouch for: the page warns of it.
 	Loopback bool
-	Flow     string
+	// Device is the code that a device shows, which is connected instead of an
+	// app that the person comes from; empty otherwise. The page asks to compare
+	// it, and there is no way back.
+	Device string
+	Flow   string
 	// Growth says that the person has allowed the app before and it now asks
 	// for more: the scopes marked New.
 	Growth bool

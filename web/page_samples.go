@@ -25,6 +25,12 @@ func pageSamples() []Page {
 		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow},
 		&ConsentPage{App: app, Account: black, Scopes: []ScopeView{connect, read}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow, Growth: true},
 		&ConsentPage{App: plain, Account: john, Scopes: []ScopeView{connect}, RedirectHost: "127.0.0.1:49152", RedirectURI: "http://127.0.0.1:49152/callback", Loopback: true, Flow: flow},
+		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, Device: "WDJB-MJHT", Flow: flow},
+		&DevicePage{Flow: flow},
+		&DevicePage{Code: "WDJB-MJHT", Flow: flow},
+		&DevicePage{Code: "WDJB", Error: "No device shows this code now.", Flow: flow},
+		&DeviceDonePage{App: "Weather Mill", Allowed: true},
+		&DeviceDonePage{App: "Weather Mill"},
 		&DeniedPage{},
 		&DeniedPage{Title: "This page has expired", Reason: "It was open for more than ten minutes.", Retry: "/authorize"},
 		&ErrorPage{

@@ -40,7 +40,10 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 
 // cancel ends a flow at the person's wish.
 func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
-	if f.Query == "" {
+	switch {
+	case f.Device != nil:
+		return h.redirect(w, r, ev, "/device")
+	case f.Query == "":
 		return h.redirect(w, r, ev, "/")
 	}
 	req, err := f.request()
@@ -117,6 +120,9 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 	form, f, err := h.readForm(w, r)
 	if err != nil {
 		return err
+	}
+	if f.Consent && f.Device != nil {
+		return h.answerDevice(w, r, ev, f, form.First("action"))
 	}
 	if !f.Consent || f.Query == "" {
 		return &deniedError{reason: "This page was not a consent page. Nothing was done.", retry: f.startAgain()}

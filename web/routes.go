@@ -50,6 +50,7 @@ func (h *Handler) table() map[string]*route {
 		// The standard surface: the same engine, by the names of the RFCs.
 		{path: "/oauth2/authorize", get: h.standardAuthorize, post: h.standardAuthorize, kind: browser, surface: standard},
 		{path: "/oauth2/token", post: h.standardToken, surface: standard, cors: true},
+		{path: "/oauth2/device_authorization", post: h.deviceAuthorization, surface: standard, cors: true},
 		{path: "/oauth2/revoke", post: h.revoke, surface: standard, cors: true},
 		{path: "/oauth2/introspect", post: h.introspect, surface: standard},
 		{path: "/oauth2/jwks", get: h.keySet, surface: standard, open: true},
@@ -60,6 +61,7 @@ func (h *Handler) table() map[string]*route {
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
 		{path: "/choose", post: h.choose, kind: people},
 		{path: "/consent", post: h.consent, kind: people},
+		{path: "/device", get: h.devicePage, post: h.deviceCode, kind: people},
 		{path: "/continue", get: h.proceed, kind: people},
 		{path: "/sign-out", get: h.signOutPage, post: h.signOut, kind: people},
 		{path: "/signed-out", get: h.signedOutPage, kind: people},
