@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
@@ -73,7 +74,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		TokenAuthAlgorithms:   jwt.Algorithms,
 		RevocationAuth:        methods,
 		RevocationAlgorithms:  jwt.Algorithms,
-		IntrospectionAuth:     methods,
+		IntrospectionAuth:     slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == string(symbolon.AuthNone) }),
 		IntrospectionAuthAlgs: jwt.Algorithms,
 		IntrospectionAlgs:     offers.Algorithms,
 		Challenges:            []string{"S256"},
