@@ -75,4 +75,8 @@ type Consent struct {
 	Scope   Scopes
 	// GrantedAt is when the person first allowed it, without a break since.
 	GrantedAt time.Time
+	// Since is for Store.Allow alone: what the account allowed up to and
+	// including then counts no more, since the app has changed what it says of
+	// itself. Zero means that all of it counts.
+	Since time.Time
 }

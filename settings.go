@@ -130,6 +130,9 @@ type Registration struct {
 	Token []byte `json:"token,omitempty"`
 	// ExpiresAt is when the app is gone if it was never used by then.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	// DeletedAt is when the app deleted itself (RFC 7592 §2.3). The row stays
+	// until ExpiresAt, since the client_id alone would bring the app back.
+	DeletedAt time.Time `json:"deleted_at,omitzero"`
 }
 
 // Method returns how the app proves itself.

@@ -57,8 +57,9 @@ type Store interface {
 	// left out.
 	Sessions(ctx context.Context, browser [32]byte, now time.Time) ([]SignedIn, error)
 	// Allow records that the account allows the app these scopes, beside those
-	// it has allowed before. GrantedAt stays that of the first. Denied when
-	// the account is missing or disabled.
+	// it has allowed before. GrantedAt stays that of the first. When that is not
+	// after consent.Since, scopes and GrantedAt are replaced. Denied when the
+	// account is missing or disabled.
 	Allow(ctx context.Context, consent Consent) error
 	// Consent returns what the account has allowed the app, or NotFound.
 	Consent(ctx context.Context, account AccountID, client ClientID) (Consent, error)

@@ -125,6 +125,7 @@ func encodeSettings(s symbolon.Settings) (string, error) {
 	if s.Registration != nil {
 		r := *s.Registration
 		r.ChangedAt, r.ExpiresAt = moment(millis(r.ChangedAt)), moment(millis(r.ExpiresAt))
+		r.DeletedAt = moment(millis(r.DeletedAt))
 		s.Registration = &r
 	}
 	b, err := json.Marshal(s)

@@ -24,15 +24,17 @@ func (tx *transaction) allow(op string, consent symbolon.Consent) error {
 		return err
 	}
 	var before string
-	err = tx.row(`SELECT scope FROM consent WHERE account_no = ? AND client = ?`, []any{no, consent.Client}, &before)
+	grantedAt := millis(consent.GrantedAt)
+	err = tx.row(`SELECT scope, granted_at FROM consent WHERE account_no = ? AND client = ? AND granted_at > ?`,
+		[]any{no, consent.Client, millis(consent.Since)}, &before, &grantedAt)
 	if err != nil && !missing(err) {
 		return err
 	}
 	scope := symbolon.Scopes(strings.Fields(before)).With(consent.Scope)
 	_, err = tx.exec(`
 		INSERT INTO consent (account_no, client, scope, granted_at) VALUES (?1, ?2, ?3, ?4)
-		ON CONFLICT (account_no, client) DO UPDATE SET scope = ?3`,
-		no, consent.Client, scope.String(), millis(consent.GrantedAt))
+		ON CONFLICT (account_no, client) DO UPDATE SET scope = ?3, granted_at = ?4`,
+		no, consent.Client, scope.String(), grantedAt)
 	return err
 }
 

@@ -235,6 +235,7 @@ func cloneSettings(s symbolon.Settings) symbolon.Settings {
 		r := *s.Registration
 		r.Digest, r.Token = slices.Clone(r.Digest), slices.Clone(r.Token)
 		r.ChangedAt, r.ExpiresAt = ms(r.ChangedAt), ms(r.ExpiresAt)
+		r.DeletedAt = ms(r.DeletedAt)
 		s.Registration = &r
 	}
 	return s

@@ -113,7 +113,9 @@ func (m *Memory) Allow(ctx context.Context, consent symbolon.Consent) error {
 	}
 	consent.GrantedAt = ms(consent.GrantedAt)
 	key := pair{consent.Account, consent.Client}
-	if before, found := m.consents[key]; found {
+	since := ms(consent.Since)
+	consent.Since = time.Time{}
+	if before, found := m.consents[key]; found && before.GrantedAt.After(since) {
 		consent.Scope = before.Scope.With(consent.Scope)
 		consent.GrantedAt = before.GrantedAt
 	}

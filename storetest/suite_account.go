@@ -232,6 +232,22 @@ var consentCases = []testCase{
 		w.equal(got.Scope, symbolon.Scopes{"connect", "read"})
 		w.equal(got.GrantedAt, first)
 	}},
+	{"what was allowed up to a change of the app counts no more", func(w *world) {
+		changed := w.now
+		w.later(time.Millisecond)
+		again := symbolon.Consent{Account: w.account.ID, Client: w.app.ID, Scope: symbolon.Scopes{"read"}, GrantedAt: w.now, Since: changed}
+		w.ok(w.Allow(w.ctx, again))
+		again.Since = time.Time{}
+		w.equal(w.consent(), again)
+		// What was allowed after the change counts.
+		w.later(time.Hour)
+		w.ok(w.Allow(w.ctx, symbolon.Consent{Account: w.account.ID, Client: w.app.ID, Scope: symbolon.Scopes{"connect"}, GrantedAt: w.now, Since: changed}))
+		again.Scope = symbolon.Scopes{"read", "connect"}
+		got := w.consent()
+		slices.Sort(got.Scope)
+		slices.Sort(again.Scope)
+		w.equal(got, again)
+	}},
 	{"a consent that is not there is not found", func(w *world) {
 		_, err := w.Consent(w.ctx, w.account.ID, "nobody")
 		w.fails(err, symbolon.NotFound)

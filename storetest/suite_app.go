@@ -139,9 +139,9 @@ var appCases = []testCase{
 	{"times in the settings are kept in whole milliseconds, UTC", func(w *world) {
 		app := w.app
 		fine := w.now.Add(999_999).In(time.FixedZone("east", 3600))
-		app.Settings.Registration = &symbolon.Registration{ChangedAt: fine, ExpiresAt: fine}
+		app.Settings.Registration = &symbolon.Registration{ChangedAt: fine, ExpiresAt: fine, DeletedAt: fine}
 		w.ok(w.PutApp(w.ctx, app))
-		w.equal(*w.oneApp(app.ID).Settings.Registration, symbolon.Registration{ChangedAt: w.now, ExpiresAt: w.now})
+		w.equal(*w.oneApp(app.ID).Settings.Registration, symbolon.Registration{ChangedAt: w.now, ExpiresAt: w.now, DeletedAt: w.now})
 	}},
 	{"a deleted app that is made again has no settings of the old one", func(w *world) {
 		app := w.app
