@@ -94,6 +94,9 @@ func (c *claims) early(now time.Time) bool {
 
 // meant reports whether the token is for this API.
 func (o *Options) meant(aud audience) bool {
+	if o.TakeUnnamed && (len(aud) == 0 || len(aud) == 1 && aud[0] == o.Issuer) {
+		return true
+	}
 	for _, a := range aud {
 		if a != "" && a == o.Resource {
 			return true

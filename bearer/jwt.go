@@ -88,7 +88,7 @@ func (v *Verifier) checkJWT(ctx context.Context, text string) (*Token, error) {
 	switch now := v.o.Now(); {
 	case c.Issuer != v.o.Issuer:
 		return nil, invalid("The access token is from another server.")
-	case c.Subject == "" || c.ClientID == "" || c.ID == "" || c.Expires == 0 || c.Issued == 0:
+	case c.Subject == "" || c.ClientID == "" || c.ID == "" || c.Expires == 0 || c.Issued == 0 || len(c.Audience) == 0:
 		return nil, invalid("The access token lacks a claim that RFC 9068 requires.")
 	case !v.o.meant(c.Audience):
 		return nil, invalid("The access token is for another API; ask for one with this API as resource.")

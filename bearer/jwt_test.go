@@ -212,6 +212,26 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A JWT that names no API is taken only where that was said; aud is required even
+// then (RFC 9068 §2.2).
+func TestUnnamedJWT(t *testing.T) {
+	f := newFake(t)
+	take := func(o *Options) { o.TakeUnnamed = true }
+	for _, c := range []struct {
+		v    *Verifier
+		aud  any
+		want int
+	}{
+		{f.verifier(take), f.URL, 200}, {f.verifier(), f.URL, 401}, {f.verifier(take), nil, 401},
+		{f.verifier(take), "https://r2.test", 401}, {f.verifier(take), resource, 200},
+	} {
+		w, _ := get(c.v, f.jwt("aud", c.aud))
+		if w.Code != c.want {
+			t.Errorf("aud %v: %d, want %d", c.aud, w.Code, c.want)
+		}
+	}
+}
+
 func TestTwoKeysAndNoKid(t *testing.T) {
 	f := newFake(t)
 	f.keys = []any{jwk(ecKey.Public(), "a", ""), jwk(otherKey.Public(), "b", "")}

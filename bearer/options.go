@@ -26,10 +26,10 @@ type Options struct {
 	Resource string
 	// Audience are other values of aud that count as this API.
 	Audience []string
-	// TakeUnnamed also takes an introspected token that names no API. It is
-	// right where the server has this one API, since most integration platforms
-	// name none. Without Resource and Audience it goes without saying: the server
-	// then decides what it shows to ClientID.
+	// TakeUnnamed also takes a token that names no API: one without aud, or whose
+	// only one is the Issuer. It is right where the server has this one API, since
+	// most integration platforms name none. Without Resource and Audience it goes
+	// without saying: the server then decides what it shows to ClientID.
 	TakeUnnamed bool
 	// Base is the public URL of the root of the server that Handler is part of,
 	// which DPoP proofs name: the scheme and host of Resource when empty. The

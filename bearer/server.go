@@ -221,15 +221,12 @@ func (v *Verifier) ask(ctx context.Context, key [32]byte, text string) (*Token, 
 // that no mistake of it lasts.
 func (v *Verifier) believe(c *claims) *Token {
 	now := v.o.Now()
-	named := len(c.Audience) > 0
 	switch {
 	case !c.Active || c.expired(now) || c.early(now):
 		return nil
 	case c.Issuer != "" && c.Issuer != v.o.Issuer:
 		return nil
-	case v.offline && !named && !v.o.TakeUnnamed:
-		return nil
-	case v.offline && named && !v.o.meant(c.Audience):
+	case v.offline && !v.o.meant(c.Audience):
 		return nil
 	case strings.EqualFold(c.TokenType, "DPoP") && (c.Confirm == nil || c.Confirm.Key == ""):
 		return nil // bound, and to what it does not say
