@@ -26,6 +26,9 @@ type Grant struct {
 	// Actor is who acts for the account, a JSON object as in the claim act
 	// (RFC 8693 §4.1), or empty.
 	Actor string
+	// Sources are the apps whose tokens were exchanged for this one (RFC 8693), the
+	// first one first: it is over with any of them.
+	Sources []ClientID
 	// AuthAt is when the person last proved who they are.
 	AuthAt time.Time
 	// IssuedAt is when this sealed value was made.

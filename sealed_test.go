@@ -54,6 +54,9 @@ func drawGrant(t *rapid.T) Grant {
 		copy(g.Binding.Thumbprint[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "thumbprint"))
 	}
 	if rapid.Bool().Draw(t, "extended") {
+		for _, id := range rapid.SliceOf(rapid.StringMatching(`[^ ]*`)).Draw(t, "sources") {
+			g.Sources = append(g.Sources, ClientID(id))
+		}
 		g.Details, g.Actor = rapid.String().Draw(t, "details"), rapid.String().Draw(t, "actor")
 	}
 	return g
@@ -222,6 +225,7 @@ func TestGrantKeepsItsFirstSpelling(t *testing.T) {
 		"another order":    {tagActor, 1, 'a', tagDetails, 1, 'd', tagEnd},
 		"a tag twice":      {tagDetails, 1, 'd', tagDetails, 1, 'd', tagEnd},
 		"an empty value":   {tagDetails, 0, tagEnd},
+		"half a source":    {tagSources, 1, 'x', tagEnd},
 		"an unknown tag":   {tagLast, 1, 'x', tagEnd},
 		"a short key":      {tagDPoP, 1, 'x', tagEnd},
 		"nothing extended": {tagEnd},

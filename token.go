@@ -3,6 +3,7 @@ package symbolon
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"strings"
 	"time"
 )
 
@@ -63,6 +64,7 @@ const (
 	tagTLS
 	tagDetails
 	tagActor
+	tagSources
 	tagLast
 )
 
@@ -74,7 +76,7 @@ const maxField = 16 << 10
 const maxTime = 1<<48 - 1
 
 func (g *Grant) appendTo(b []byte) ([]byte, error) {
-	extended := g.Binding.Kind != Unbound || g.Details != "" || g.Actor != ""
+	extended := g.Binding.Kind != Unbound || g.Details != "" || g.Actor != "" || len(g.Sources) > 0
 	if extended {
 		b = append(b, grantExtended)
 	} else {
@@ -120,7 +122,21 @@ func (g *Grant) appendTo(b []byte) ([]byte, error) {
 	if g.Actor != "" {
 		b = appendString(append(b, tagActor), g.Actor)
 	}
+	if len(g.Sources) > 0 {
+		b = append(b, tagSources)
+		b = appendString(b, joinIDs(g.Sources))
+	}
 	return append(b, tagEnd), nil
+}
+
+// joinIDs writes client ids with a space after each, which none has inside.
+func joinIDs(ids []ClientID) string {
+	var b strings.Builder
+	for _, id := range ids {
+		b.WriteString(string(id))
+		b.WriteByte(' ')
+	}
+	return b.String()
 }
 
 // accountLen is the length of an account's id in bytes.
@@ -272,6 +288,17 @@ func (d *decoder) extension(g *Grant) {
 			g.Details = value
 		case tagActor:
 			g.Actor = value
+		case tagSources:
+			for id := range strings.SplitAfterSeq(value, " ") {
+				if id == "" {
+					break
+				}
+				trimmed, whole := strings.CutSuffix(id, " ")
+				if !whole {
+					d.fail()
+				}
+				g.Sources = append(g.Sources, ClientID(trimmed))
+			}
 		}
 	}
 }

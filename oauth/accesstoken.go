@@ -30,6 +30,8 @@ type accessClaims struct {
 	Confirm  *confirmation   `json:"cnf,omitempty"`
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
 	Actor    json.RawMessage `json:"act,omitempty"`
+	// Sources are Grant.Sources, for this server alone.
+	Sources []symbolon.ClientID `json:"symbolon_sources,omitempty"`
 }
 
 // confirmation is the claim cnf (RFC 7800): a JWK thumbprint (RFC 9449 §6.1) or
@@ -96,8 +98,12 @@ func (e *Engine) subject(g *symbolon.Grant, clientID string) string {
 
 // accessToken writes an access token in the format that its app or its
 // resources want.
-func (e *Engine) accessToken(app *symbolon.App, t *symbolon.AccessToken) (string, error) {
-	if e.format(app, t.Resource) != symbolon.TokenJWT {
+func (e *Engine) accessToken(c *caller, t *symbolon.AccessToken) (string, error) {
+	app, format := c.app, c.format
+	if format == symbolon.TokenDefault {
+		format = e.format(app, t.Resource)
+	}
+	if format != symbolon.TokenJWT {
 		return e.sealed(seal.AccessToken, t, t.IssuedAt)
 	}
 	// The connection is what a JWT can be ended by. Its id proves nothing.
@@ -108,7 +114,7 @@ func (e *Engine) accessToken(app *symbolon.App, t *symbolon.AccessToken) (string
 	claims := accessClaims{
 		Issuer: e.cfg.Issuer, Subject: e.subject(&t.Grant, app.ClientID()), Audience: e.audience(&t.Grant), ClientID: app.ClientID(),
 		IssuedAt: t.IssuedAt.Unix(), Expires: t.ExpiresAt.Unix(), ID: base64.RawURLEncoding.EncodeToString(id),
-		Scope: t.Scope.String(), Confirm: confirm(t.Binding), Details: json.RawMessage(t.Details), Actor: json.RawMessage(t.Actor),
+		Scope: t.Scope.String(), Confirm: confirm(t.Binding), Details: json.RawMessage(t.Details), Actor: json.RawMessage(t.Actor), Sources: t.Sources,
 	}
 	if !t.AuthAt.IsZero() {
 		claims.AuthTime = t.AuthAt.Unix()
@@ -142,7 +148,7 @@ func (e *Engine) openAccess(text string, t *symbolon.AccessToken, now time.Time)
 	}
 	*t = symbolon.AccessToken{Grant: symbolon.Grant{
 		Connection: symbolon.ConnectionID(id[:len(t.Connection)]), Client: internalID(c.ClientID), Scope: scope,
-		Binding: binding, Details: string(c.Details), Actor: string(c.Actor),
+		Binding: binding, Details: string(c.Details), Actor: string(c.Actor), Sources: c.Sources,
 		IssuedAt: time.Unix(c.IssuedAt, 0).UTC(), ExpiresAt: time.Unix(c.Expires, 0).UTC(),
 	}}
 	if c.Subject != c.ClientID {

@@ -25,6 +25,8 @@ type AuthorizeRequest struct {
 	LoginHint           string
 	Prompt              string
 	Resource            []string
+	// Details are authorization_details (RFC 9396 §2), a JSON array.
+	Details string
 	// Standard is set on the standard surface: a redirect URI and a scope that go
 	// without saying may be left out.
 	Standard bool
@@ -34,7 +36,7 @@ type AuthorizeRequest struct {
 }
 
 // authorizeNames are the parameters of an authorization request.
-var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "resource"}
+var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "resource"}
 
 // ReadAuthorize reads the parameters of an authorization request.
 func ReadAuthorize(p *Params) AuthorizeRequest {
@@ -49,6 +51,7 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 		CodeChallengeMethod: f.read("code_challenge_method"),
 		LoginHint:           f.read("login_hint"),
 		Prompt:              f.read("prompt"),
+		Details:             f.read("authorization_details"),
 	}
 	r.Resource = f.all("resource")
 	r.faults = f.faults
@@ -58,7 +61,7 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 // Query returns the request as the query that ReadAuthorize reads.
 func (r *AuthorizeRequest) Query() string {
 	q := url.Values{}
-	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt} {
+	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt, r.Details} {
 		if value != "" {
 			q.Set(authorizeNames[i], value)
 		}
@@ -110,6 +113,8 @@ type Authorization struct {
 	Scope    symbolon.Scopes
 	// New are the scopes that the account has not allowed the app before.
 	New symbolon.Scopes
+	// Details says in sentences what the authorization_details allow.
+	Details []string
 	// Callback is set when Need is NeedNothing.
 	Callback Callback
 }
@@ -135,7 +140,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if who.Interactive && len(req.Query()) > maxQuery {
 		return nil, proven(refuse(InvalidRequest, "The request is too long to be carried through the pages; shorten state or login_hint."))
 	}
-	answer := &Authorization{App: app, Scope: code.Scope}
+	answer := &Authorization{App: app, Scope: code.Scope, Details: e.sentences(code.Details)}
 
 	// 3. Is it allowed? By whom, for which account?
 	prompt := strings.Fields(req.Prompt)
@@ -283,6 +288,13 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 	}
 	if code.Resource, err = e.target(app, req.Resource); err != nil {
 		return err
+	}
+	if req.Details != "" {
+		list, why := e.readDetails(req.Details)
+		if why != "" {
+			return refuse(InvalidDetails, why)
+		}
+		code.Details = joinDetails(list)
 	}
 	if p := strings.Fields(req.Prompt); len(p) > 1 && slices.Contains(p, "none") {
 		// OpenID Connect Core §3.1.2.1.

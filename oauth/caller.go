@@ -26,6 +26,10 @@ type caller struct {
 	// binding is the key that its tokens are to be bound to.
 	binding symbolon.Binding
 	now     time.Time
+	// until is when the access token expires at the latest, unless zero, and
+	// format what it looks like, unless empty: for an exchange.
+	until  time.Time
+	format symbolon.TokenFormat
 }
 
 // no refuses what the caller asks.

@@ -22,7 +22,7 @@ func (e *Engine) clientCredentials(c *caller, req *TokenRequest) (*TokenResponse
 	if grant.Resource, err = e.target(c.app, req.Resource); err != nil {
 		return nil, storeError(err).from(c.app.ID)
 	}
-	if grant, err = e.narrow(c, grant, scope, nil); err != nil {
+	if grant, err = e.narrow(c, grant, scope, &TokenRequest{}); err != nil {
 		return nil, err
 	}
 	if grant.Details, err = e.askedDetails(c, req.Details); err != nil {

@@ -183,8 +183,8 @@ func deviceAnswerKey(id symbolon.ConnectionID) [32]byte {
 type PendingDevice struct {
 	App   *symbolon.App
 	Scope symbolon.Scopes
-	// Details are its authorization_details, or empty.
-	Details string
+	// Details says in sentences what its authorization_details allow.
+	Details []string
 
 	code symbolon.Code
 }
@@ -232,7 +232,7 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 	if d.App, err = e.App(ctx, d.code.Client); err != nil {
 		return nil, err
 	}
-	d.Scope, d.Details = d.code.Scope, d.code.Details
+	d.Scope, d.Details = d.code.Scope, e.sentences(d.code.Details)
 	return d, nil
 }
 
@@ -303,7 +303,7 @@ func (e *Engine) deviceToken(ctx context.Context, c *caller, req *TokenRequest) 
 	if len(scope) == 0 {
 		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
 	}
-	token, err := e.narrow(c, code.Grant, scope, req.Resource)
+	token, err := e.narrow(c, code.Grant, scope, req)
 	if err != nil {
 		return nil, err
 	}

@@ -39,7 +39,7 @@
 //	the scope connect is there                    ScopeConnect       .  .  x  .  .
 //	no limit is moved by a refresh                expiry             .  x  .  x  .
 //	who knows not what has ended honours nothing  Fresh              x  x  x  x  x
-//	what has ended is over                        Over               x  .  x  .  x
+//	what has ended is over                        Over               x  x  x  .  x
 //	what this node ended, it knows at once        Note               .  x  .  x  x
 //	hanging up undoes nothing                     WithoutCancel      x  x  .  x  x
 //	busy and unknown are never a refusal          storeError         x  x  x  x  x

@@ -42,6 +42,8 @@ type Config struct {
 	// Resources are the owner's APIs (RFC 8707). When there are none, an app may
 	// ask for a token for any, and it is good nowhere else.
 	Resources []Resource
+	// Details are the types of authorization_details that the APIs know (RFC 9396).
+	Details []DetailType
 	// DefaultScope is what an authorization request or a client asks for that
 	// names no scope: connect.
 	DefaultScope symbolon.Scopes

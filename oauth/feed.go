@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -216,5 +217,8 @@ func (f *Feed) Over(g *symbolon.Grant) bool {
 	born := g.Connection.Time()
 	return !born.After(f.accounts[g.Account]) ||
 		!born.After(f.clients[g.Client]) ||
-		!born.After(f.pairs[pairKey{g.Account, g.Client}])
+		!born.After(f.pairs[pairKey{g.Account, g.Client}]) ||
+		len(g.Sources) > 0 && slices.ContainsFunc(g.Sources, func(id symbolon.ClientID) bool {
+			return !born.After(f.clients[id]) || !born.After(f.pairs[pairKey{g.Account, id}])
+		})
 }

@@ -66,14 +66,17 @@ func (e *Engine) issue(c *caller, grant symbolon.Grant, refresh string, refreshE
 	access := symbolon.AccessToken{Grant: grant}
 	access.Binding = c.binding
 	access.IssuedAt, access.ExpiresAt = now, now.Add(e.cfg.AccessLifetime)
-	text, err := e.accessToken(c.app, &access)
+	if !c.until.IsZero() && c.until.Before(access.ExpiresAt) {
+		access.ExpiresAt = c.until
+	}
+	text, err := e.accessToken(c, &access)
 	if err != nil {
 		return nil, err
 	}
 	t := &TokenResponse{
 		AccessToken:  text,
 		TokenType:    "Bearer",
-		ExpiresIn:    int64(e.cfg.AccessLifetime / time.Second),
+		ExpiresIn:    int64(access.ExpiresAt.Sub(now) / time.Second),
 		RefreshToken: refresh,
 		Scope:        access.Scope.String(),
 		Details:      access.Details,

@@ -32,6 +32,9 @@ func (e *Engine) Offers() Offers {
 	for _, r := range e.cfg.Resources {
 		add(r.Scopes)
 	}
+	for _, d := range e.cfg.Details {
+		o.Details = append(o.Details, d.Type)
+	}
 	return o
 }
 

@@ -130,7 +130,9 @@ func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Auth
 	answer.New = slices.DeleteFunc(slices.Clone(answer.Scope), consent.Scope.Has)
 	// RFC 6749 §10.2: whoever can listen on this computer could pose as a
 	// public app, so a remembered consent does not count for one.
-	if len(answer.New) > 0 || slices.Contains(prompt, "consent") || app.Public && !claimed(app) {
+	// What authorization_details ask for is asked each time: it is no permission
+	// that lasts (RFC 9396 §13).
+	if code.Details != "" || len(answer.New) > 0 || slices.Contains(prompt, "consent") || app.Public && !claimed(app) {
 		return NeedConsent, nil
 	}
 	return NeedNothing, nil

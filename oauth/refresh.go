@@ -60,7 +60,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	if token.Binding.Kind != symbolon.Unbound && token.Binding != c.binding {
 		return nil, c.no(InvalidGrant, "The refresh_token is bound to the key of a DPoP proof, and the request does not prove to have that key.")
 	}
-	access, err := e.narrow(c, token.Grant, scope, req.Resource)
+	access, err := e.narrow(c, token.Grant, scope, req)
 	if err != nil {
 		return nil, err
 	}

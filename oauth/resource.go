@@ -120,10 +120,11 @@ func CheckResource(text string) error {
 }
 
 // narrow returns the grant of an access token: for the resources that are asked
-// for now, among those that were granted (RFC 8707 §2.2), and with those of the
-// scopes that mean something there.
-func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, asked []string) (symbolon.Grant, error) {
-	list, err := e.target(c.app, asked)
+// for now, among those that were granted (RFC 8707 §2.2), with those of the scopes
+// that mean something there, and those of the authorization details that are
+// asked for (RFC 9396 §6).
+func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, req *TokenRequest) (symbolon.Grant, error) {
+	list, err := e.target(c.app, req.Resource)
 	if err != nil {
 		return g, storeError(err).from(c.app.ID)
 	}
@@ -140,7 +141,10 @@ func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, aske
 	if g.Scope = e.meaningful(scope, g.Resource); len(g.Scope) == 0 {
 		return g, c.no(InvalidScope, "None of the scopes means anything at the resource that is asked for.")
 	}
-	return g, nil
+	if req.Details != "" {
+		g.Details, err = e.fewerDetails(c, g.Details, req.Details)
+	}
+	return g, err
 }
 
 // meaningful returns those of the scopes that mean something at one of the

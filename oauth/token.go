@@ -164,14 +164,11 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	if !now.Before(code.ExpiresAt) {
 		return nil, c.no(InvalidGrant, "The code has expired; it must be redeemed at once.")
 	}
-	if req.Details != "" {
-		return nil, c.no(InvalidRequest, "The authorization_details belong in the authorization request; those that were granted come with the tokens.")
-	}
 	scope := code.Scope.Within(mayHave(app)) // an owner may have taken one meanwhile
 	if len(scope) == 0 {
 		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
 	}
-	token, err := e.narrow(c, code.Grant, scope, req.Resource)
+	token, err := e.narrow(c, code.Grant, scope, req)
 	if err != nil {
 		return nil, err
 	}

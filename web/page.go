@@ -153,6 +153,8 @@ type ConsentPage struct {
 	App     AppView
 	Account AccountView
 	Scopes  []ScopeView
+	// Details says in sentences what else the app asks for, this once.
+	Details []string
 	// RedirectHost is the host, or the scheme of an app's own, to which the
 	// person is sent afterwards; RedirectURI is the whole URI.
 	RedirectHost string

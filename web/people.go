@@ -95,6 +95,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		App:         NewAppView(answer.App),
 		Account:     NewAccountView(&answer.Account),
 		RedirectURI: req.RedirectURI,
+		Details:     answer.Details,
 		Flow:        text,
 		Growth:      len(answer.New) > 0 && len(answer.New) < len(answer.Scope),
 	}
