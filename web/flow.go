@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -179,6 +180,9 @@ func (h *Handler) redirect(w http.ResponseWriter, _ *http.Request, ev *event, to
 	header := w.Header()
 	header["Cache-Control"] = noStore
 	header.Set("Referrer-Policy", "no-referrer")
+	if strings.HasPrefix(to, "/") {
+		to = h.prefix + to
+	}
 	header.Set("Location", to)
 	ev.status = http.StatusSeeOther
 	w.WriteHeader(http.StatusSeeOther)

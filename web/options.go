@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -50,7 +51,8 @@ type Options struct {
 type Handler struct {
 	Options
 	issuer  string
-	secure  bool // the issuer is https, so cookies are for https only
+	prefix  string // the path of the issuer, in front of every path of ours
+	secure  bool   // the issuer is https, so cookies are for https only
 	routes  map[string]*route
 	cross   *http.CrossOriginProtection
 	scopes  map[string]string
@@ -75,15 +77,19 @@ func New(o Options) (*Handler, error) {
 		cross:   http.NewCrossOriginProtection(),
 		scopes:  map[string]string{symbolon.ScopeConnect: "allows connection to resources"},
 	}
+	base, err := url.Parse(h.issuer)
+	if err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
+	}
+	h.prefix = base.Path
 	for _, s := range o.Scopes {
 		h.scopes[s.Name] = s.Description
 	}
 	// Behind a proxy that ends TLS, the Host we see may lack what the browser
 	// sees; the issuer is what it must have come from.
-	if err := h.cross.AddTrustedOrigin(h.issuer); err != nil {
+	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
-	var err error
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ var pageFiles embed.FS
 // concurrent use.
 type Pages struct {
 	static *Static
+	prefix string // the path of the issuer, in front of every path of ours
 	// sets are the templates by language and by Page.template.
 	sets map[string]map[string]*template.Template
 }
@@ -25,15 +26,18 @@ type Pages struct {
 // languages are those of text/, the first being the one to fall back on.
 var languages = []string{"en"}
 
-// NewPages reads the templates and the texts, and executes every template with
+// NewPages returns the pages of a server whose issuer has this path, which is
+// empty or begins with a slash and does not end with one.
+//
+// It reads the templates and the texts, and executes every template with
 // sample data. A template that is broken, or names a sentence that is missing,
 // is an error here and never before a person.
-func NewPages() (*Pages, error) {
+func NewPages(prefix string) (*Pages, error) {
 	static, err := NewStatic()
 	if err != nil {
 		return nil, err
 	}
-	p := &Pages{static: static, sets: map[string]map[string]*template.Template{}}
+	p := &Pages{static: static, prefix: prefix, sets: map[string]map[string]*template.Template{}}
 	for _, lang := range languages {
 		text, err := readTexts(lang)
 		if err != nil {
@@ -100,6 +104,7 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"lang":     func() string { return text.lang },
 		"dir":      func() string { return text.dir },
 		"static":   p.staticURL,
+		"path":     func(path string) string { return p.prefix + path },
 		"name":     func(s string) template.HTML { return isolate(clean(s, maxName)) },
 		"sentence": func(s string) template.HTML { return isolate(clean(s, maxSentence)) },
 		"oneline":  func(s string) string { return clean(s, maxName) },
@@ -107,15 +112,20 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"uri":      readableURI,
 		"host":     readableHost,
 		"outside":  outsideLink,
-		"retry":    retryLink,
-		"tint":     tint,
-		"token":    newToken,
+		"retry": func(s string) string {
+			if s = retryLink(s); strings.HasPrefix(s, "/") {
+				return p.prefix + s
+			}
+			return s
+		},
+		"tint":  tint,
+		"token": newToken,
 	}
 }
 
 func (p *Pages) staticURL(name string) (string, error) {
 	if url := p.static.URL(name); url != "" {
-		return url, nil
+		return p.prefix + url, nil
 	}
 	return "", symbolon.Errorf(symbolon.Internal, "draw page", "no static file %q", name)
 }

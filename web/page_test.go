@@ -17,7 +17,7 @@ import (
 
 func newPages(t testing.TB) *Pages {
 	t.Helper()
-	p, err := NewPages()
+	p, err := NewPages("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,9 +96,28 @@ func (h *Handler) table() map[string]*route {
 			methods = append(methods, http.MethodDelete)
 		}
 		r.methods = strings.Join(methods, ", ")
-		table[r.path] = r
+		for _, path := range h.paths(r.path) {
+			table[path] = r
+		}
 	}
 	return table
+}
+
+// paths are those under which a route is found. An issuer with a path has it in
+// front of each. What is well known stands at the host's root with the issuer's
+// path behind (RFC 8414 §3.1, RFC 8615 §3), and, as OpenID Connect Discovery §4
+// has it, also with the issuer's path in front; what operators ask is at the root
+// as well.
+func (h *Handler) paths(path string) []string {
+	list := []string{h.prefix + path}
+	switch {
+	case h.prefix == "":
+	case strings.HasPrefix(path, "/.well-known/"):
+		list = append(list, path+h.prefix)
+	case path == "/healthz" || path == "/readyz":
+		list = append(list, path)
+	}
+	return list
 }
 
 // handler returns what answers a method, or nil.
@@ -137,9 +156,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rt = nil // a second spelling
 	}
 	if rt == nil {
-		if h.Pages.Static().Has(r.URL.Path) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if path, ours := strings.CutPrefix(r.URL.Path, h.prefix); ours && h.Pages.Static().Has(path) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			ev.route, ev.quiet = "/static/", true
-			h.Pages.Static().ServeHTTP(&countingWriter{ResponseWriter: w, ev: ev}, r)
+			http.StripPrefix(h.prefix, h.Pages.Static()).ServeHTTP(&countingWriter{ResponseWriter: w, ev: ev}, r)
 			return
 		}
 		ev.route, ev.kind = "unknown", both

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/signin"
@@ -32,6 +33,13 @@ const jane = "d1b03e513fbc5881651d6c149fd259506f975ae1"
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
+	return newFixtureAt(t, "")
+}
+
+// newFixtureAt is a fixture with an issuer that is not its own address, unless
+// empty, and with changes to the engine's configuration.
+func newFixtureAt(t testing.TB, issuer string, configure ...func(*oauth.Config)) *fixture {
+	t.Helper()
 	ctx := t.Context()
 	store := storetest.NewMemory()
 	clock := symbolon.NewSteadyClock(time.Time{})
@@ -40,8 +48,14 @@ func newFixture(t testing.TB) *fixture {
 	key, err := root.NewKey()
 	check(t, err)
 	key.ActiveFrom = clock.Now()
-	check(t, symbolon.PutKeys(ctx, store, []symbolon.Key{key}, true))
-	ring, err := seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
+	signing, err := jwt.NewKey(root, "ES256")
+	check(t, err)
+	signing.ActiveFrom = clock.Now()
+	keys := []symbolon.Key{key, signing}
+	check(t, symbolon.PutKeys(ctx, store, keys, true))
+	ring, err := seal.NewRing([]*seal.RootKey{root}, keys)
+	check(t, err)
+	signer, err := jwt.NewRing([]*seal.RootKey{root}, keys)
 	check(t, err)
 
 	f := &fixture{store: store}
@@ -59,11 +73,19 @@ func newFixture(t testing.TB) *fixture {
 	feed := oauth.NewFeed(store, clock, 250*time.Millisecond, 10*time.Minute)
 	check(t, feed.Poll(ctx))
 	f.feed = feed
-	pages, err := NewPages()
-	check(t, err)
 	f.Server = httptest.NewUnstartedServer(nil)
-	issuer := "http://" + f.Listener.Addr().String()
-	engine := oauth.New(oauth.Config{Issuer: issuer, Sandbox: true, SandboxAccount: jane}, store, ring, clock, feed)
+	if issuer == "" {
+		issuer = "http://" + f.Listener.Addr().String()
+	}
+	base, err := url.Parse(issuer)
+	check(t, err)
+	pages, err := NewPages(base.Path)
+	check(t, err)
+	cfg := oauth.Config{Issuer: issuer, Sandbox: true, SandboxAccount: jane, Signing: signer}
+	for _, change := range configure {
+		change(&cfg)
+	}
+	engine := oauth.New(cfg, store, ring, clock, feed)
 	f.handler, err = New(Options{
 		Engine: engine, Store: store, Ring: ring, Hasher: signin.NewHasher(), Throttle: signin.NewThrottle(clock), Pages: pages,
 		Requests: io.Discard, Sandbox: true, SandboxApp: f.app.ID, SandboxSecret: plain,
@@ -80,6 +102,22 @@ func check(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// get returns the answer to a GET, redirects included, and its body.
+func (f *fixture) get(path string) (*http.Response, string) {
+	req, err := http.NewRequest("GET", f.URL+path, nil)
+	if err != nil {
+		return nil, err.Error()
+	}
+	req.Header.Set("Accept", "text/html, application/json")
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return &http.Response{}, err.Error()
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	return resp, string(body)
 }
 
 // call sends a request and returns the answer with its body as a JSON object.

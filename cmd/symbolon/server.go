@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
@@ -212,8 +213,11 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
 		options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
 	}
-	var err error
-	if options.Pages, err = web.NewPages(); err != nil {
+	base, err := url.Parse(cfg.Issuer)
+	if err != nil {
+		return nil, nil, err
+	}
+	if options.Pages, err = web.NewPages(base.Path); err != nil {
 		return nil, nil, err
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
