@@ -44,6 +44,8 @@ type Config struct {
 	Resources []Resource
 	// Details are the types of authorization_details that the APIs know (RFC 9396).
 	Details []DetailType
+	// TrustedIssuers are those whose signed statements about people are believed.
+	TrustedIssuers []TrustedIssuer
 	// DefaultScope is what an authorization request or a client asks for that
 	// names no scope: connect.
 	DefaultScope symbolon.Scopes
@@ -58,6 +60,9 @@ type Config struct {
 	// RegistrationScopes are all that apps that registered themselves may ask
 	// for: DefaultScope.
 	RegistrationScopes symbolon.Scopes
+	// RequireDPoPNonce demands of every DPoP proof a fresh value that this server
+	// gave out (RFC 9449 §8).
+	RequireDPoPNonce bool
 	// Fetch gets a JSON document from a URL that a stranger chose, and says how
 	// long it may be kept. It bounds what it gets and how often, remembers
 	// failures for a while, and lets all who ask for the same share. An error of

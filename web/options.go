@@ -37,6 +37,9 @@ type Options struct {
 	Scopes []symbolon.Scope
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
+	// ClientCertHeader is the header in which TrustedProxies forward the client's
+	// certificate; empty when none does.
+	ClientCertHeader string
 	// Sandbox shows the sandbox accounts on the sign-in page and turns on the
 	// playground.
 	Sandbox bool

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // checked are settings that were found to be right, in the form in which the
@@ -21,6 +22,10 @@ type checked struct {
 	listen  string // for net.Listen
 	proxies []netip.Prefix
 	scopes  []symbolon.Scope
+
+	resources          []oauth.Resource
+	issuers            []oauth.TrustedIssuer
+	registrationScopes symbolon.Scopes
 }
 
 // check returns the settings in the form in which the server uses them, or
@@ -53,6 +58,7 @@ func (s *settings) check() (checked, error) {
 	scopes, serr := parseScopeTexts(s.Scopes)
 	c.scopes = scopes
 	note(serr)
+	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
 	return c, errors.Join(faults...)
 }

@@ -41,8 +41,26 @@ type settings struct {
 	// from the start.
 	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
 
+	standardSettings
 	lifetimes
 	logSettings
+}
+
+// standardSettings are about the standard surface and the APIs behind it. All of
+// it is off from the start.
+type standardSettings struct {
+	// Resources are the owner's APIs, which tokens can be for (RFC 8707).
+	Resources []apiSetting `setting:"resources" name:"resource" sep:"none" group:"standard" placeholder:"URI" help:"An API of yours that apps may ask tokens for. Repeat it for several; in the file, tables [[resources]] with uri, name, scopes and token_format."`
+	// TrustedIssuers are those whose JWTs apps may exchange for tokens (RFC 7523).
+	TrustedIssuers []issuerSetting `setting:"trusted_issuers" name:"trusted-issuer" sep:"none" group:"standard" placeholder:"JSON" help:"Someone whose signed statements about people are believed. Better in the file, as tables [[trusted_issuers]] with issuer, keys (a file) or keys_uri, audience, apps, and subject: id or username."`
+	// DPoPNonces says whether proofs must carry a value of ours (RFC 9449 §8).
+	DPoPNonces string `setting:"dpop_nonces" name:"dpop-nonces" group:"standard" enum:"off,required" default:"off" help:"off, or required: a DPoP proof must carry a fresh value that this server gave out."`
+	// ClientCertificateHeader is believed from TrustedProxies only.
+	ClientCertificateHeader string `setting:"client_certificate_header" group:"standard" placeholder:"NAME" help:"Header in which the trusted proxy forwards the client's certificate; it must remove what callers send there. None by default."`
+	// ClientDocuments and Registration let apps register themselves.
+	ClientDocuments    bool   `setting:"client_id_metadata_documents" name:"client-id-metadata-documents" group:"standard" help:"Let apps use the https URL of their metadata document as client_id. The document is fetched."`
+	Registration       bool   `setting:"dynamic_registration" name:"dynamic-registration" group:"standard" help:"Let apps register themselves (RFC 7591)."`
+	RegistrationScopes string `setting:"registration_scopes" group:"standard" default:"connect" help:"All that apps that registered themselves may ask for, separated by spaces (${default})."`
 }
 
 // lifetimes are how long what the server gives out is honoured.
@@ -65,6 +83,7 @@ var groups = []kong.Group{
 	{Key: "where", Title: "Where it is reached"},
 	{Key: "keys", Title: "Root key"},
 	{Key: "scopes", Title: "Scopes"},
+	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
 	{Key: "logs", Title: "Logs"},
 }

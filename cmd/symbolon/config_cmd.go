@@ -86,6 +86,10 @@ func text(v any) string {
 		return orDash(v)
 	case []string:
 		return orDash(strings.Join(v, " "))
+	case []apiSetting:
+		return orDash(joined(v))
+	case []issuerSetting:
+		return orDash(joined(v))
 	case map[string]string:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {
@@ -94,4 +98,12 @@ func text(v any) string {
 		return orDash(strings.Join(parts, " "))
 	}
 	return fmt.Sprint(v)
+}
+
+func joined[T fmt.Stringer](list []T) string {
+	var parts []string
+	for _, v := range list {
+		parts = append(parts, v.String())
+	}
+	return strings.Join(parts, ", ")
 }

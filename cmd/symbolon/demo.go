@@ -65,11 +65,13 @@ func (c *demoCmd) Run(sh *shell) error {
 	defer lines.Close()
 	box := &sandbox{host: host}
 	s := &server{
-		settings: settings{place: place{Data: c.Data}, Listen: c.Listen, lifetimes: demoLifetimes, logSettings: c.logSettings},
-		checked:  checked{listen: c.Listen, scopes: sandboxScopes},
-		sandbox:  box,
-		env:      sh.env,
-		log:      c.logs(lines, quiet),
+		settings: settings{
+			place: place{Data: c.Data}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, logSettings: c.logSettings,
+		},
+		checked: checked{listen: c.Listen, scopes: sandboxScopes, registrationScopes: demoRegistrationScopes},
+		sandbox: box,
+		env:     sh.env,
+		log:     c.logs(lines, quiet),
 	}
 	s.ready = func(address net.Addr) error {
 		w := box.welcome("http://" + address.String())
@@ -80,6 +82,11 @@ func (c *demoCmd) Run(sh *shell) error {
 	}
 	return s.run(sh.ctx)
 }
+
+// demoStandard lets whatever is tried against a demo register itself.
+var demoStandard = standardSettings{DPoPNonces: "off", ClientDocuments: true, Registration: true, RegistrationScopes: demoRegistrationScopes.String()}
+
+var demoRegistrationScopes = symbolon.Scopes{symbolon.ScopeConnect, "home"}
 
 // demoLifetimes are the defaults of serve.
 var demoLifetimes = lifetimes{

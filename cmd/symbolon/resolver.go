@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -106,6 +107,17 @@ func (e *settingError) Unwrap() error { return e.err }
 // fits reports whether a value can be that of a flag.
 func fits(flag *kong.Flag, value any) error {
 	trial := reflect.New(flag.Target.Type()).Elem()
+	if tables, ok := value.([]any); ok {
+		// As the parser does it, which hides the fault behind the whole value.
+		text, err := json.Marshal(tables)
+		if err == nil {
+			err = json.Unmarshal(text, trial.Addr().Interface())
+		}
+		if wrong, ok := errors.AsType[*wrongTable](err); ok {
+			return wrong
+		}
+	}
+	trial.SetZero()
 	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), trial); err != nil {
 		if inner := errors.Unwrap(err); inner != nil && strings.HasPrefix(err.Error(), "--") {
 			return inner // no one gave the flag
@@ -172,9 +184,14 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 		case int64:
 			values[key] = fmt.Sprint(v)
 		case map[string]any:
-			if key != "scopes" {
-				return nil, fmt.Errorf("%s: %s is not a table", file, key)
+			if key == "scopes" {
+				break
 			}
+			err := fmt.Errorf("%s: %s is not a table", file, key)
+			if r.known[key].Target.Kind() == reflect.Slice {
+				err = mend(fmt.Errorf("%s: %s is a list of tables", file, key), "write [[%s]], with two brackets, above each", key)
+			}
+			return nil, err
 		default:
 			return nil, mend(fmt.Errorf("%s: %s has a value of a wrong type", file, key), "write it in quotes")
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -34,8 +35,17 @@ func (s *settings) tell() map[string]any {
 			continue
 		}
 		switch v := value.(type) {
-		case []string, map[string]string:
+		case []string, map[string]string, []apiSetting:
 			told[name] = v
+		case []issuerSetting:
+			// Who reads it may stand in another directory.
+			whole := slices.Clone(v)
+			for i := range whole {
+				if path, err := filepath.Abs(whole[i].Keys); err == nil && whole[i].Keys != "" {
+					whole[i].Keys = path
+				}
+			}
+			told[name] = whole
 		default:
 			told[name] = fmt.Sprint(v)
 		}

@@ -190,6 +190,12 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		PublicGrace:        time.Duration(s.PublicGrace),
 		FeedBound:          feedBound,
 		Signing:            keys.signing,
+		Resources:          s.resources,
+		TrustedIssuers:     s.issuers,
+		RequireDPoPNonce:   s.DPoPNonces == "required",
+		ClientDocuments:    s.ClientDocuments,
+		Registration:       s.Registration,
+		RegistrationScopes: s.registrationScopes,
 	}
 	for _, scope := range s.scopes {
 		cfg.Scopes = append(cfg.Scopes, scope.Name)
@@ -203,6 +209,8 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		Scopes:          s.scopes,
 		TrustedProxies:  s.proxies,
 		SessionLifetime: time.Duration(s.SessionLifetime),
+
+		ClientCertHeader: s.ClientCertificateHeader,
 	}
 	if box := s.sandbox; box != nil {
 		cfg.Issuer = "http://" + address.String()
