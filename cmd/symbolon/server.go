@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,8 @@ type server struct {
 	clock *usedClock
 	store *sqlite.DB
 	pair  *pair // when TLS ends here
+	// asks is set once there is an app that shows a certificate of its own.
+	asks atomic.Bool
 }
 
 // Limits of the HTTP server. What a request may take is set in package web.
@@ -181,6 +184,11 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 			keys.changed(ctx)
 		}
 	})
+	if s.pair != nil {
+		if err := s.watchApps(ctx, feed); err != nil {
+			return nil, nil, err
+		}
+	}
 	cfg := oauth.Config{
 		Issuer:             s.BaseURL,
 		CodeLifetime:       time.Duration(s.CodeLifetime),
@@ -233,6 +241,40 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	return h, feed, err
 }
 
+// watchApps looks whether there is an app that shows a certificate, now and
+// whenever one changes. Once there was, clients are asked until the next start.
+func (s *server) watchApps(ctx context.Context, feed *oauth.Feed) error {
+	shows := func(app *symbolon.App) bool {
+		method := app.Method()
+		return method == symbolon.AuthTLS || method == symbolon.AuthSelfSignedTLS || app.Settings.TLSTokens
+	}
+	feed.OnChange(func(c symbolon.Change) {
+		if c.Kind != symbolon.AppChanged || s.asks.Load() {
+			return
+		}
+		apps, err := s.store.Apps(ctx, symbolon.AppQuery{ID: c.Client, Limit: 1})
+		if err != nil || len(apps) == 1 && shows(&apps[0]) {
+			s.asks.Store(true) // asked in vain is better than an app that cannot prove itself
+		}
+	})
+	var after symbolon.ClientID
+	for {
+		apps, err := s.store.Apps(ctx, symbolon.AppQuery{After: after, Limit: page})
+		if err != nil {
+			return err
+		}
+		for i := range apps {
+			if shows(&apps[i]) {
+				s.asks.Store(true)
+			}
+		}
+		if len(apps) < page || s.asks.Load() {
+			return nil
+		}
+		after = apps[len(apps)-1].ID
+	}
+}
+
 // serve answers requests until the context ends, then stops in order: no new
 // ones, those in flight finish.
 func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.Handler) error {
@@ -252,7 +294,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 	}
 	failed := make(chan error, 1)
 	if s.pair != nil {
-		hs.TLSConfig = s.pair.config()
+		hs.TLSConfig = s.pair.config(&s.asks)
 		go func() { failed <- hs.ServeTLS(listener, "", "") }()
 	} else {
 		go func() { failed <- hs.Serve(listener) }()

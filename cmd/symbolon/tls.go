@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -63,8 +64,21 @@ func (p *pair) state() ([2]fileState, error) {
 	return states, nil
 }
 
-func (p *pair) config() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate}
+// config returns how TLS is spoken. While ask holds, clients are asked for a
+// certificate, which none need have and which is not verified here: an app proves
+// itself by one (RFC 8705 §2), package oauth knows by which. Otherwise nobody is
+// asked, since a browser that has a certificate shows a dialog then.
+func (p *pair) config(ask *atomic.Bool) *tls.Config {
+	quiet := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate, NextProtos: []string{"h2", "http/1.1"}}
+	asking := quiet.Clone() // once, since it has the keys of the sessions that are resumed
+	asking.ClientAuth = tls.RequestClientCert
+	quiet.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		if ask.Load() {
+			return asking, nil
+		}
+		return nil, nil //nolint:nilnil // nil is quiet itself
+	}
+	return quiet
 }
 
 // certificate returns the certificate for a handshake. While the files cannot

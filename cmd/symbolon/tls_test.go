@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -185,5 +186,74 @@ func TestServeTLS(t *testing.T) {
 		if resp.StatusCode == http.StatusOK {
 			t.Error("plain HTTP is answered on the port of TLS")
 		}
+	}
+}
+
+// TestClientsAreAskedForACertificate: only when there is an app that shows one,
+// whoever has none is served all the same, and whatever is shown is taken.
+func TestClientsAreAskedForACertificate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key, data := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), filepath.Join(dir, "data")
+	writePair(t, cert, key, "auth.example", time.Now().Add(time.Hour))
+	writePair(t, filepath.Join(dir, "app.pem"), filepath.Join(dir, "app.key"), "app.example", time.Now().Add(-time.Minute))
+	own, err := tls.LoadX509KeyPair(filepath.Join(dir, "app.pem"), filepath.Join(dir, "app.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	create := func(args ...string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		args = append([]string{"app", "create", "--name", "X", "--redirect-uri", "https://app.example/cb", "--data", data}, args...)
+		if status := run(t.Context(), args, nil, &out, &errs, noEnv); status != exitOK {
+			t.Fatalf("%s", errs.String())
+		}
+	}
+	asked := func(address string, certificate *tls.Certificate) bool {
+		t.Helper()
+		pool := x509.NewCertPool()
+		text, err := os.ReadFile(cert)
+		if err != nil || !pool.AppendCertsFromPEM(text) {
+			t.Fatalf("the certificate cannot be read: %v", err)
+		}
+		asked := false
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "auth.example", GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				asked = true
+				return certificate, nil
+			}},
+			ForceAttemptHTTP2: true,
+			DisableKeepAlives: true,
+		}}
+		resp, err := client.Get("https://" + address + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+			t.Errorf("%s by %s, want 200 by HTTP/2", resp.Status, resp.Proto)
+		}
+		return asked
+	}
+	start := func() (*process, string) {
+		p := startServe(t, "--tls-cert", cert, "--tls-key", key, "--data", data)
+		return p, strings.TrimPrefix(p.address(), "http://")
+	}
+	first, address := start()
+	create()
+	if asked(address, &own) {
+		t.Error("a client is asked for a certificate although no app shows one")
+	}
+	create("--auth", "tls_client_auth", "--tls-subject", "dns:app.example")
+	// The command returned, so the server knows.
+	if !asked(address, &own) || !asked(address, new(tls.Certificate)) {
+		t.Error("a client is not asked for a certificate although an app shows one")
+	}
+	if err := first.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	<-first.ended
+	if _, address = start(); !asked(address, &own) {
+		t.Error("after a new start, a client is not asked for a certificate although an app shows one")
 	}
 }
