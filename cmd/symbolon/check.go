@@ -114,10 +114,27 @@ func checkBaseURL(base string) error {
 	if port := u.Port(); port != "" && (u.Scheme != "https" || port != "443") && (u.Scheme != "http" || port != "80") {
 		host += ":" + port
 	}
-	if right := u.Scheme + "://" + host; base != right {
+	// An issuer may have a path (RFC 8414 §3); what could be spelled in two ways
+	// has no place in it.
+	if strings.ContainsFunc(u.EscapedPath(), notInBasePath) || strings.Contains(u.Path+"/", "/.") {
+		return mend(fmt.Errorf("the path of base_url %q may have letters, digits, and - . _ ~ only, and no part that begins with a dot", base), "write it as https://%s/auth", host)
+	}
+	right := u.Scheme + "://" + host
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if part != "" {
+			right += "/" + part
+		}
+	}
+	if base != right {
 		return mend(fmt.Errorf("base_url %q is not in its one spelling, which clients compare byte for byte", base), "write %s", right)
 	}
 	return nil
+}
+
+// notInBasePath reports whether a character may not stand in the path of the base
+// URL: only the unreserved ones (RFC 3986 §2.3) have one spelling everywhere.
+func notInBasePath(r rune) bool {
+	return r != '/' && !strings.ContainsRune("-._~", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
 // splitListen reads HOST:PORT.

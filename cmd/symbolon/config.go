@@ -24,7 +24,7 @@ type settings struct {
 
 	// BaseURL is where the server is reached from outside, in one spelling: it
 	// is the issuer, which clients compare byte for byte.
-	BaseURL string `setting:"base_url" group:"where" placeholder:"URL" help:"Where the server is reached from outside, without a final slash: https://auth.example.com."`
+	BaseURL string `setting:"base_url" group:"where" placeholder:"URL" help:"Where the server is reached from outside, without a final slash: https://auth.example.com, or https://example.com/auth."`
 	// Listen is the address and port of the socket.
 	Listen string `setting:"listen" group:"where" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on (${default}). Port 0 takes a free one."`
 	// TLSCert and TLSKey are PEM files, taken up again when they change.
