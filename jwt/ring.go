@@ -167,15 +167,22 @@ func (k *signingKey) live(now time.Time) bool {
 }
 
 // active returns the key that signs with an algorithm at now, or nil: the last
-// one that has become active.
+// one that has become active, or the first when all become active later (this
+// node's clock is behind that of the one that made them).
 func (r *Ring) active(algorithm string, now time.Time) *signingKey {
 	list := *r.keys.Load()
+	var first *signingKey
 	for i := len(list) - 1; i >= 0; i-- {
-		if k := list[i]; string(k.algorithm) == algorithm && !now.Before(k.activeFrom) && k.live(now) {
+		k := list[i]
+		if string(k.algorithm) != algorithm || !k.live(now) {
+			continue
+		}
+		if !now.Before(k.activeFrom) {
 			return k
 		}
+		first = k
 	}
-	return nil
+	return first
 }
 
 // Algorithms returns the algorithms that the ring can sign with at now, in the

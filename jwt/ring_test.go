@@ -137,6 +137,10 @@ func TestLifeOfAKey(t *testing.T) {
 	if got := kid(now); got != first {
 		t.Errorf("%s signs before its time", got)
 	}
+	// A clock that is behind: the first key, not the one that is announced.
+	if got := kid(now.Add(-2 * time.Hour)); got != first {
+		t.Errorf("before any is active, %s signs", got)
+	}
 	old, err := w.Sign("at+jwt", "ES256", claims{}, now)
 	check(t, err)
 	now := now.Add(time.Hour)
