@@ -25,6 +25,7 @@ type checked struct {
 
 	resources          []oauth.Resource
 	issuers            []oauth.TrustedIssuer
+	details            []oauth.DetailType
 	registrationScopes symbolon.Scopes
 }
 

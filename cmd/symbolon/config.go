@@ -53,6 +53,8 @@ type standardSettings struct {
 	Resources []apiSetting `setting:"resources" name:"resource" sep:"none" group:"standard" placeholder:"URI" help:"An API of yours that apps may ask tokens for. Repeat it for several; in the file, tables [[resources]] with uri, name, scopes and token_format."`
 	// TrustedIssuers are those whose JWTs apps may exchange for tokens (RFC 7523).
 	TrustedIssuers []issuerSetting `setting:"trusted_issuers" name:"trusted-issuer" sep:"none" group:"standard" placeholder:"JSON" help:"Someone whose signed statements about people are believed. Better in the file, as tables [[trusted_issuers]] with issuer, keys (a file) or keys_uri, audience, apps, and subject: id or username."`
+	// Details are what apps may ask for in detail (RFC 9396).
+	Details []detailSetting `setting:"authorization_details" name:"authorization-detail" sep:"none" group:"standard" placeholder:"JSON" help:"A type of authorization_details. Better in the file, as tables [[authorization_details]] with type, sentence (for the consent page, with {fields} in it), fields, and required."`
 	// DPoPNonces says whether proofs must carry a value of ours (RFC 9449 §8).
 	DPoPNonces string `setting:"dpop_nonces" name:"dpop-nonces" group:"standard" enum:"off,required" default:"off" help:"off, or required: a DPoP proof must carry a fresh value that this server gave out."`
 	// ClientCertificateHeader is believed from TrustedProxies only.

@@ -88,6 +88,8 @@ func text(v any) string {
 		return orDash(strings.Join(v, " "))
 	case []apiSetting:
 		return orDash(joined(v))
+	case []detailSetting:
+		return orDash(joined(v))
 	case []issuerSetting:
 		return orDash(joined(v))
 	case map[string]string:

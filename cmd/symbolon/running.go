@@ -35,7 +35,7 @@ func (s *settings) tell() map[string]any {
 			continue
 		}
 		switch v := value.(type) {
-		case []string, map[string]string, []apiSetting:
+		case []string, map[string]string, []apiSetting, []detailSetting:
 			told[name] = v
 		case []issuerSetting:
 			// Who reads it may stand in another directory.

@@ -200,6 +200,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		Signing:            keys.signing,
 		Resources:          s.resources,
 		TrustedIssuers:     s.issuers,
+		Details:            s.details,
 		RequireDPoPNonce:   s.DPoPNonces == "required",
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,

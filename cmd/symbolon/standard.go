@@ -34,6 +34,26 @@ type issuerSetting struct {
 	Subject  string   `json:"subject,omitempty"`  // id or username; id when it is empty
 }
 
+// detailSetting is a type of authorization_details, as a table of the
+// configuration file.
+type detailSetting struct {
+	Type     string   `json:"type"`
+	Sentence string   `json:"sentence"`
+	Fields   []string `json:"fields,omitempty"`
+	Required []string `json:"required,omitempty"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *detailSetting) UnmarshalJSON(text []byte) error {
+	type plain detailSetting
+	return readTable(text, (*plain)(s), "type", "sentence", "fields", "required")
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler, for the flag.
+func (s *detailSetting) UnmarshalText(text []byte) error { return s.UnmarshalJSON(text) }
+
+func (s detailSetting) String() string { return fmt.Sprintf("%s=%q", s.Type, s.Sentence) }
+
 // UnmarshalJSON implements json.Unmarshaler. A text alone is the URI.
 func (s *apiSetting) UnmarshalJSON(text []byte) error {
 	if json.Unmarshal(text, &s.URI) == nil {
@@ -89,7 +109,7 @@ func readTable(text []byte, into any, keys ...string) error {
 	err := json.Unmarshal(text, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		kind := "a text in quotes"
-		if strings.Contains(wrong.Type.String(), "[]") || strings.HasSuffix(wrong.Field, "s") && wrong.Field != "keys" {
+		if slices.Contains([]string{"scopes", "apps", "fields", "required"}, wrong.Field) {
 			kind = "a list of texts"
 		}
 		return tableError("%s must be %s", wrong.Field, kind)
@@ -122,6 +142,16 @@ func (s *settings) checkStandard(c *checked, note func(error)) {
 		seen[issuer.Issuer] = true
 		note(err)
 		c.issuers = append(c.issuers, i)
+	}
+	seen = make(map[string]bool)
+	for _, detail := range s.Details {
+		d, err := detail.check()
+		if err == nil && seen[d.Type] {
+			err = fmt.Errorf("authorization_details: %s is there twice", d.Type)
+		}
+		seen[d.Type] = true
+		note(err)
+		c.details = append(c.details, d)
 	}
 	if name := s.ClientCertificateHeader; name != "" {
 		if strings.ContainsFunc(name, notInHeaderName) {
@@ -167,6 +197,18 @@ func (s *apiSetting) check() (oauth.Resource, error) {
 		return r, nil
 	}
 	return r, mend(fmt.Errorf("resources: the token_format of %s is %q", s.URI, printable(s.TokenFormat)), "it is sealed or jwt")
+}
+
+func (s *detailSetting) check() (oauth.DetailType, error) {
+	d := oauth.DetailType{Type: s.Type, Sentence: s.Sentence, Fields: s.Fields, Required: s.Required}
+	err := d.Check()
+	if err == nil && strings.ContainsFunc(s.Sentence, unfit) {
+		err = fmt.Errorf("its sentence has characters that change the direction of text")
+	}
+	if err != nil {
+		return d, mend(fmt.Errorf("authorization_details: the type %q: %s", printable(s.Type), detail(err)), "each table needs type = \"payment\" and sentence = \"pay {amount} to {creditor}\", and fields = [\"amount\", \"creditor\"]")
+	}
+	return d, nil
 }
 
 func (s *issuerSetting) check() (oauth.TrustedIssuer, error) {
