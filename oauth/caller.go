@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/x509"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -17,7 +16,7 @@ type Proof struct {
 	// made of the issuer, never of what the caller says the host is.
 	Method, URL string
 	// Certificate is that of the TLS connection, or nil.
-	Certificate *x509.Certificate
+	Certificate *Certificate
 }
 
 // caller is the app that asks at the token endpoint, once it has proven itself.

@@ -23,6 +23,8 @@ type Credentials struct {
 	// Assertion and AssertionType are client_assertion and client_assertion_type
 	// (RFC 7521 §4.2).
 	Assertion, AssertionType string
+	// Certificate is that of the TLS connection, or nil.
+	Certificate *Certificate
 	// Address is the caller's, for slowing down those who guess.
 	Address string
 
@@ -64,7 +66,8 @@ func (c *Credentials) ParseBasic(header string) {
 	c.BasicID, c.BasicSecret, c.fault = id, secret, ""
 }
 
-// authenticate is the first phase of steps 3 and 5: who asks?
+// authenticate is the first phase of the token endpoint and its neighbours: who
+// asks?
 func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time) (*symbolon.App, error) {
 	id, secret := c.BodyID, c.BodySecret
 	if c.fault != "" {
@@ -78,6 +81,21 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 		}
 		id, secret = c.BasicID, c.BasicSecret
 	}
+	var a *assertion
+	if c.Assertion != "" || c.AssertionType != "" {
+		// RFC 6749 §2.3: one method a request.
+		if c.Basic || secret != "" {
+			return nil, refuse(InvalidRequest, "A secret and a client_assertion were sent; an app proves itself in one way.")
+		}
+		var err error
+		if a, err = readAssertion(c); err != nil {
+			return nil, err
+		}
+		// RFC 7521 §4.2: client_id is needless then, and must agree.
+		if id == "" {
+			id = a.unproven.Subject
+		}
+	}
 	if id == "" {
 		return nil, refuse(InvalidRequest, "client_id is missing; send it in the body, or in an Authorization header of the scheme Basic.")
 	}
@@ -85,23 +103,59 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 	if err != nil {
 		return nil, err
 	}
+	if err := e.prove(ctx, app, c, secret, a, now); err != nil {
+		return nil, storeError(err).from(app.ID)
+	}
+	return app, nil
+}
+
+// prove checks what an app sent by the method that it is registered for, and no
+// other: whoever could choose the method would choose the weakest.
+func (e *Engine) prove(ctx context.Context, app *symbolon.App, c *Credentials, secret string, a *assertion, now time.Time) error {
+	method := app.Method()
 	switch {
-	case app.Public && secret != "":
-		return nil, refuse(InvalidClient, "This app is public and has no secret, but a client_secret was sent.").from(app.ID)
-	case app.Public:
-		return app, nil
+	case a != nil && method != symbolon.AuthKey:
+		return refuse(InvalidClient, "This app is not registered to prove itself by a client_assertion.")
+	case secret != "" && method == symbolon.AuthNone:
+		return refuse(InvalidClient, "This app is public and has no secret, but a client_secret was sent.")
+	}
+	switch method {
+	case symbolon.AuthNone:
+		return nil
+	case symbolon.AuthKey:
+		if a == nil {
+			return refuse(InvalidClient, "This app proves itself by a client_assertion, signed with its key (private_key_jwt), and sent none.")
+		}
+		return e.checkAssertion(ctx, app, a, now)
+	case symbolon.AuthTLS, symbolon.AuthSelfSignedTLS:
+		if secret != "" {
+			return refuse(InvalidClient, "This app proves itself by its TLS certificate, but a client_secret was sent.")
+		}
+		return e.checkCertificate(ctx, app, c.Certificate, now)
+	}
+	return e.checkSecret(app, c, secret, now)
+}
+
+// checkSecret checks a secret, and that it came where the app is registered to
+// send it (RFC 7591 §2).
+func (e *Engine) checkSecret(app *symbolon.App, c *Credentials, secret string, now time.Time) error {
+	switch method := app.Method(); {
 	case secret == "":
 		// RFC 6749 §3.2.1: knowing the client_id proves nothing.
-		return nil, refuse(InvalidClient, "client_secret is missing; this app must prove itself.").from(app.ID)
+		return refuse(InvalidClient, "client_secret is missing; this app must prove itself.")
+	case method == symbolon.AuthBasic && !c.Basic:
+		return refuse(InvalidClient, "This app is registered to send its secret in an Authorization header of the scheme Basic (client_secret_basic).")
+	case method == symbolon.AuthPost && c.BodySecret == "":
+		return refuse(InvalidClient, "This app is registered to send its secret as client_secret in the body (client_secret_post).")
 	case app.CheckSecret(secret):
-		return app, nil
+		return nil
 	}
 	if wait := e.wrong.add(guess{app.ID, c.Address}, now); wait > 0 {
-		r := refuse(TooManyGuesses, "Too many wrong client_secrets came from this address; the right one still works.").from(app.ID)
+		r := refuse(TooManyGuesses, "Too many wrong client_secrets came from this address; the right one still works.")
 		r.RetryAfter = wait
-		return nil, r
+		return r
 	}
-	return nil, refuse(InvalidClient, "The client_secret is wrong for this client_id; if it is lost, make a new one.").from(app.ID)
+	return refuse(InvalidClient, "The client_secret is wrong for this client_id; if it is lost, make a new one.")
 }
 
 // guesses counts what someone may do a number of times: wrong secrets by app and

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"crypto/x509"
 	"sync/atomic"
 	"time"
 
@@ -70,6 +71,10 @@ type Config struct {
 	Fetch func(ctx context.Context, url string) (body []byte, maxAge time.Duration, err error)
 	// DeviceLifetime is how long a person may take to allow a device: 10 min.
 	DeviceLifetime time.Duration
+	// ClientCAs are the authorities whose certificates count for tls_client_auth
+	// (RFC 8705 §2.1). Nil means that what a trusted proxy forwards was checked by
+	// it, and that no other certificate counts.
+	ClientCAs *x509.CertPool
 	// Sandbox marks a server for trying out. It decides nothing alone: app and
 	// account must be sandbox ones as well.
 	Sandbox bool
@@ -121,6 +126,7 @@ type Engine struct {
 	// begun and all count the device codes that were given, tried the user codes
 	// that were typed and are none.
 	begun, all, tried *guesses
+	keys              *keySets
 
 	origins *origins
 	seen    *seen
@@ -143,6 +149,7 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		begun: newGuesses(devicesLimit, time.Minute),
 		all:   newGuesses(devicesInAll, time.Minute),
 		tried: newGuesses(triesLimit, 10*time.Minute),
+		keys:  newKeySets(),
 
 		origins: newOrigins(store),
 		seen:    newSeen(),

@@ -58,7 +58,7 @@ func TestDescriptions(t *testing.T) {
 				if !ok || name.Name != "refuse" && name.Name != "no" {
 					return true
 				}
-				description := n.Args[1]
+				description := n.Args[len(n.Args)-1]
 				switch text, ok := constant(description); {
 				case ok && text == "":
 					t.Errorf("%s: an empty description", files.Position(n.Pos()))
