@@ -1,6 +1,11 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,5 +163,64 @@ func TestEverySettingIsDocumented(t *testing.T) {
 		if name != strings.ToLower(name) || strings.Contains(name, "-") {
 			t.Errorf("%s: not a key in lower case with _", name)
 		}
+	}
+}
+
+// TestTheConfigurationPageIsWhole holds docs/configuration.md to naming every
+// setting, in a file that serve would take, and every flag about an app.
+func TestTheConfigurationPageIsWhole(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```toml\n")
+	example, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("there is no example")
+	}
+	r := newResolver(noEnv)
+	parser, err := newParser(r, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As the file says it, with what it leaves out by "# " taken in.
+	whole := regexp.MustCompile(`(?m)^# ([a-z_]+ = )`).ReplaceAllString(example, "$1")
+	values, err := r.parse("docs/configuration.md", []byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, flag := range r.known {
+		value, ok := values[name]
+		if !ok {
+			if name != "data" && name != "config" {
+				t.Errorf("the example lacks %s", name)
+			}
+			continue
+		}
+		if err := fits(flag, value); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, command := range parser.Model.Leaves(true) {
+		if command.Path() != "app create" {
+			continue
+		}
+		for _, flag := range command.Flags {
+			if !slices.Contains([]string{"help", "data", "config", "json", "name", "redirect-uri", "scope", "public", "rotation", "home"}, flag.Name) &&
+				!strings.Contains(string(page), "`--"+flag.Name) {
+				t.Errorf("--%s of app create is not on the page", flag.Name)
+			}
+		}
+	}
+
+	// And serve would run with the example.
+	path := filepath.Join(t.TempDir(), "symbolon.toml")
+	if err := os.WriteFile(path, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), []string{"config", "--config", path}, nil, &out, &errs, noEnv); status != exitOK {
+		t.Errorf("the example: %s", errs.String())
 	}
 }
