@@ -1,0 +1,103 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// script runs one of the clients of javascript/ with the Node.js that make setup
+// installs, and returns what it printed.
+func script(t *testing.T, name string, env ...string) string {
+	t.Helper()
+	tools, err := filepath.Abs("../.tools/node_modules")
+	must(t, err)
+	if _, err := os.Stat(filepath.Join(tools, ".bin/node")); err != nil {
+		t.Fatalf("the clients in JavaScript are missing: %v; make setup installs them", err)
+	}
+	// Modules are looked for beside the script.
+	dir := t.TempDir()
+	must(t, os.Symlink(tools, filepath.Join(dir, "node_modules")))
+	text, err := os.ReadFile(filepath.Join("javascript", name))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(tools, ".bin/node"), name)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasSuffix(strings.TrimSpace(string(out)), "done") {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+	return string(out)
+}
+
+// What most clients in JavaScript are made with.
+func TestOpenIDClient(t *testing.T) {
+	t.Parallel()
+	d := demo(t)
+	const redirect = "http://127.0.0.1/callback"
+	a, public := d.newApp(t, redirect), d.newApp(t, redirect, "--public")
+	script(t, "openid-client.mjs", "ISSUER="+d.base, "CLIENT_ID="+a.ID, "CLIENT_SECRET="+a.Secret, "PUBLIC_ID="+public.ID,
+		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID)
+}
+
+// The MCP conformance tool's checks of an authorization server. A person would
+// open the address that it prints; where no one needs to be asked, a program may.
+func TestMCPConformance(t *testing.T) {
+	t.Parallel()
+	d := demo(t)
+	a := d.newApp(t, "http://127.0.0.1/callback", "--public")
+	tools, err := filepath.Abs("../.tools/node_modules")
+	must(t, err)
+	_, port, err := net.SplitHostPort(freePort(t))
+	must(t, err)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(tools, ".bin/node"), filepath.Join(tools, "@modelcontextprotocol/conformance/dist/index.js"),
+		"authorization", "--url", d.base, "--client-id", a.ID, "--resource", "https://mcp.test/mcp", "--port", port)
+	cmd.Dir = t.TempDir()
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	var text strings.Builder
+	asked := false
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		text.WriteString(lines.Text() + "\n")
+		if line := lines.Text(); !asked && strings.HasPrefix(line, d.base+"/oauth2/authorize?") {
+			asked = true
+			go openAsCaller(t, line, port)
+		}
+	}
+	err = cmd.Wait()
+	for _, want := range []string{"✓ authorization-server-metadata-endpoint: 1 passed, 0 failed", "✓ authorization-code-grant: 1 passed, 0 failed"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("the tool does not say %q (%v):\n%s", want, err, text.String())
+		}
+	}
+}
+
+// openAsCaller sends a request to the authorization endpoint, and its answer to
+// the app that listens on a port of this machine.
+func openAsCaller(t *testing.T, address, port string) {
+	r := send(t, newClient(), request(t, "GET", address, nil))
+	to := r.Header.Get("Location")
+	if !strings.HasPrefix(to, "http://127.0.0.1:"+port+"/callback?") {
+		t.Errorf("the answer is %d and leads to %q", r.Status, to)
+		return
+	}
+	for range 50 { // it may not listen yet
+		if resp, err := http.Get(to); err == nil {
+			resp.Body.Close()
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("no one listens on port %s", port)
+}
