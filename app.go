@@ -80,7 +80,12 @@ func NewSecret(now time.Time) (string, Secret) {
 
 // HashSecret returns the stored form of a secret.
 func HashSecret(plain string, now time.Time) Secret {
-	s := Secret{Hash: sha256.Sum256([]byte(plain)), CreatedAt: now}
+	return SecretOf(sha256.Sum256([]byte(plain)), now)
+}
+
+// SecretOf returns the stored form of the secret with this SHA-256.
+func SecretOf(hash [32]byte, createdAt time.Time) Secret {
+	s := Secret{Hash: hash, CreatedAt: createdAt}
 	const digits = "0123456789abcdef"
 	for _, b := range s.Hash[:4] {
 		s.ID += string(digits[b>>4]) + string(digits[b&15])

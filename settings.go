@@ -120,8 +120,10 @@ type Registration struct {
 	// what was allowed up to then is asked again.
 	Digest    []byte    `json:"digest,omitempty"`
 	ChangedAt time.Time `json:"changed_at,omitzero"`
-	// Native is application_type "native" (OpenID Connect Registration §2).
+	// Native and Web are the application_type, when the app said one (OpenID
+	// Connect Registration §2).
 	Native bool `json:"native,omitempty"`
+	Web    bool `json:"web,omitempty"`
 	// LogoURI, PolicyURI and TermsURI are https URLs.
 	LogoURI   string `json:"logo_uri,omitempty"`
 	PolicyURI string `json:"policy_uri,omitempty"`

@@ -80,6 +80,10 @@ type Actor struct {
 	Interactive bool
 	// SignedIn are the browser's live sessions, the latest first.
 	SignedIn []symbolon.SignedIn
+	// CrossSite is set when another site sent the browser here: an app that
+	// registered itself is then asked for, whatever was allowed before, since its
+	// sign-in may be another's attack.
+	CrossSite bool
 	// Begun is when this flow began, or zero at its first request: prompt=login
 	// is satisfied by a sign-in after it.
 	Begun time.Time
@@ -126,11 +130,14 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	now := e.clock.Now()
 
 	// 1. Who asks? Until app and redirect URI are proven, no one is redirected.
-	app, err := e.provenApp(ctx, req)
+	if app, err := e.stranger(ctx, req, &who); app != nil || err != nil {
+		return &Authorization{Need: NeedSignIn, App: app}, err
+	}
+	app, err := e.provenApp(ctx, req, &who)
 	if err != nil {
 		return nil, err
 	}
-	proven := func(err error) error { return e.redirectable(err, req, app) }
+	proven := func(err error) error { return e.redirectable(err, req, app, &who) }
 
 	// 2. What is asked?
 	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI)), ImpliedURI: req.implied}
@@ -171,13 +178,12 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 
 	// 4. Spend: nothing, but the consent that was just given.
 	if who.Allowed {
-		consent := symbolon.Consent{Account: session.Account.ID, Client: app.ID, Scope: code.Scope, GrantedAt: now}
-		switch err := e.store.Allow(context.WithoutCancel(ctx), consent); {
-		case symbolon.KindOf(err) == symbolon.Denied && err != nil:
-			return nil, proven(refuse(AccessDenied, "The account was disabled or deleted while the person was asked."))
-		case err != nil:
-			return nil, proven(storeError(err))
-		}
+		err = e.allow(ctx, app, session.Account.ID, code.Scope, now)
+	} else if code.Sandbox {
+		err = e.keepApp(ctx, app)
+	}
+	if err != nil {
+		return nil, proven(storeError(err))
 	}
 
 	// 5. Answer: a connection that is not yet born.
@@ -203,7 +209,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 }
 
 // provenApp returns the app once it and its redirect URI are proven.
-func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest) (*symbolon.App, error) {
+func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest, who *Actor) (*symbolon.App, error) {
 	for _, name := range [...]string{"client_id", "redirect_uri"} {
 		if fault := req.faults[name]; fault != "" {
 			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
@@ -212,8 +218,11 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest) (*symbolo
 	if req.ClientID == "" {
 		return nil, refuse(InvalidRequest, "The parameter client_id is missing.")
 	}
-	app, err := e.App(ctx, symbolon.ClientID(req.ClientID))
+	app, err := e.client(ctx, req.ClientID, e.mayFetch(who))
 	if err != nil {
+		if e.isDocumentURL(req.ClientID) && !e.mayFetch(who) && storeError(err).Refusal == UnknownClient {
+			return nil, cannotAsk(NeedSignIn)
+		}
 		return nil, err
 	}
 	// RFC 6749 §3.1.2.3: it may be left out when there is only one.
@@ -233,14 +242,25 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest) (*symbolo
 }
 
 // redirectable marks a refusal as one that a browser may carry to the app.
-func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.App) error {
+//
+// For an app that registered itself it may only once the person has signed in, or
+// has seen a page and said no: otherwise anyone could make of this server a link
+// that leads anywhere (RFC 9700 §4.11.2; with prompt=none the section exempts it).
+func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.App, who *Actor) error {
 	r := storeError(err)
-	r.Redirect, r.Client = req.RedirectURI, app.ID
+	r.Client = app.ID
+	if app.Settings.Registration != nil && len(who.SignedIn) == 0 && !who.Denied && !req.silent() {
+		return r
+	}
+	r.Redirect = req.RedirectURI
 	if req.faults["state"] == "" {
 		r.State = req.State
 	}
 	return r
 }
+
+// silent reports whether the request has prompt=none.
+func (r *AuthorizeRequest) silent() bool { return slices.Contains(strings.Fields(r.Prompt), "none") }
 
 // maxQuery bounds the request as Query writes it, in bytes: sealed into the
 // state of a page it must fit into an address.

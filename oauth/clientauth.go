@@ -99,7 +99,7 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 	if id == "" {
 		return nil, refuse(InvalidRequest, "client_id is missing; send it in the body, or in an Authorization header of the scheme Basic.")
 	}
-	app, err := e.App(ctx, symbolon.ClientID(id))
+	app, err := e.client(ctx, id, false)
 	if err != nil {
 		return nil, err
 	}

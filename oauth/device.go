@@ -129,7 +129,7 @@ func (e *Engine) identify(ctx context.Context, c *Credentials, now time.Time) (*
 	if c.Basic || c.fault != "" || c.BodySecret != "" || c.Assertion != "" || c.BodyID == "" {
 		return e.authenticate(ctx, c, now)
 	}
-	return e.App(ctx, symbolon.ClientID(c.BodyID))
+	return e.client(ctx, c.BodyID, false)
 }
 
 // userCodeLetters are consonants that are not mistaken for each other or for
@@ -243,12 +243,8 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 	ctx = context.WithoutCancel(ctx)
 	record := symbolon.Once{Key: deviceAnswerKey(d.code.Connection), ExpiresAt: d.code.ExpiresAt.Add(time.Minute), Now: now}
 	if allowed {
-		consent := symbolon.Consent{Account: who.Account.ID, Client: d.App.ID, Scope: d.Scope, GrantedAt: now}
-		switch err := e.store.Allow(ctx, consent); {
-		case err != nil && symbolon.KindOf(err) == symbolon.Denied:
-			return refuse(AccessDenied, "The account was disabled or deleted while the person was asked.").from(d.App.ID)
-		case err != nil:
-			return storeError(err).from(d.App.ID)
+		if err := e.allow(ctx, d.App, who.Account.ID, d.Scope, now); err != nil {
+			return err
 		}
 		// A connection that is not yet born, made at this moment: what was ended
 		// before it, while the device waited, does not touch it.

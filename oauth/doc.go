@@ -28,6 +28,9 @@
 //	a challenge is S256 and well formed           readChallenge      x  .  .  .  .
 //	never another account's code                  pickAccount        x  .  .  .  .
 //	consent covers what is asked                  checkConsent       x  .  .  .  .
+//	no stranger makes us fetch a document         stranger           x  .  .  .  .
+//	a changed app is asked for again              remembered         x  .  .  .  .
+//	nothing is kept before the first consent      keepApp            x  .  .  .  .
 //	a parameter stands once and is whole          faults             x  x  .  x  .
 //	the app proves itself                         authenticate       .  x  .  x  .
 //	a secret is compared in constant time         CheckSecret        .  x  .  x  .

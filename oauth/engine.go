@@ -64,6 +64,9 @@ type Config struct {
 	// RequireDPoPNonce demands of every DPoP proof a fresh value that this server
 	// gave out (RFC 9449 §8).
 	RequireDPoPNonce bool
+	// UnusedLifetime is how long an app that registered itself may wait for its
+	// first consent: 30 days.
+	UnusedLifetime time.Duration
 	// Fetch gets a JSON document from a URL that a stranger chose, and says how
 	// long it may be kept. It bounds what it gets and how often, remembers
 	// failures for a while, and lets all who ask for the same share. An error of
@@ -96,6 +99,7 @@ func (c Config) withDefaults() Config {
 	set(&c.RefreshLifetime, 180*24*time.Hour)
 	set(&c.PublicGrace, 30*time.Second)
 	set(&c.FeedBound, 250*time.Millisecond)
+	set(&c.UnusedLifetime, 30*24*time.Hour)
 	set(&c.DeviceLifetime, 10*time.Minute)
 	if c.Signing == nil {
 		c.Signing, _ = jwt.NewRing(nil, nil) // of no keys: it cannot fail
@@ -131,6 +135,9 @@ type Engine struct {
 	origins *origins
 	seen    *seen
 
+	documents     *documents
+	registrations *pace
+
 	sandbox atomic.Pointer[sandboxAccount]
 }
 
@@ -153,6 +160,9 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 
 		origins: newOrigins(store),
 		seen:    newSeen(),
+
+		documents:     newDocuments(),
+		registrations: newPace(registrationsPerAddress, registrationsInAll),
 	}
 	feed.OnChange(e.apps.changed)
 	feed.OnChange(e.origins.changed)
@@ -173,19 +183,45 @@ func (e *Engine) Ready(ctx context.Context) error {
 	return nil
 }
 
-// App returns a registered app. The refusal for one that is not is
-// UnknownClient.
+// App returns the app with a client_id: the id of a registered app, the URL of a
+// client ID metadata document, or what dynamic registration gave out. It takes the
+// id within this server, too. Nothing new is fetched for it. The refusal for one
+// that is not is UnknownClient.
 func (e *Engine) App(ctx context.Context, id symbolon.ClientID) (*symbolon.App, error) {
+	return e.findApp(ctx, id, false)
+}
+
+// client returns the app of a client_id that a request names, which may be no
+// other name of it.
+func (e *Engine) client(ctx context.Context, id string, mayFetch bool) (*symbolon.App, error) {
+	app, err := e.findApp(ctx, symbolon.ClientID(id), mayFetch)
+	if err == nil && app.ClientID() != id {
+		return nil, unknownClient()
+	}
+	return app, err
+}
+
+func unknownClient() *Error {
+	return refuse(UnknownClient, "No app is registered here under this client_id; compare it with the one that was shown when the app was made.")
+}
+
+func (e *Engine) findApp(ctx context.Context, id symbolon.ClientID, mayFetch bool) (*symbolon.App, error) {
 	// What is held in memory about an app is good only while the feed is.
 	if err := e.feed.Fresh(ctx); err != nil {
 		return nil, storeError(err)
+	}
+	switch {
+	case e.isDocumentURL(string(id)):
+		return e.documentApp(ctx, string(id), mayFetch)
+	case e.isSealedApp(string(id)):
+		return e.sealedApp(ctx, string(id))
 	}
 	app, err := e.apps.get(ctx, id)
 	if err != nil {
 		return nil, storeError(err)
 	}
-	if app == nil {
-		return nil, refuse(UnknownClient, "No app is registered here under this client_id; compare it with the one that was shown when the app was made.")
+	if app == nil || !present(app, e.clock.Now()) {
+		return nil, unknownClient()
 	}
 	return app, nil
 }

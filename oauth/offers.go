@@ -20,7 +20,8 @@ type Offers struct {
 
 // Offers returns what the server offers.
 func (e *Engine) Offers() Offers {
-	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now())}
+	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now()),
+		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration}
 	add := func(names symbolon.Scopes) {
 		for _, name := range names {
 			if !slices.Contains(o.Scopes, name) {
@@ -29,6 +30,9 @@ func (e *Engine) Offers() Offers {
 		}
 	}
 	add(e.cfg.Scopes)
+	if o.ClientDocuments || o.Registration {
+		add(e.cfg.RegistrationScopes)
+	}
 	for _, r := range e.cfg.Resources {
 		add(r.Scopes)
 	}

@@ -61,7 +61,7 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 		if err != nil && symbolon.KindOf(err) != symbolon.NotFound {
 			return none, NeedSignIn, err
 		}
-		if err == nil && consent.Scope.Covers(scope) {
+		if err == nil && remembered(&consent, app) && consent.Scope.Covers(scope) {
 			return s, NeedNothing, nil
 		}
 	}
@@ -127,7 +127,13 @@ func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Auth
 	case err != nil:
 		return NeedConsent, err
 	}
+	if !remembered(&consent, app) {
+		return NeedConsent, nil
+	}
 	answer.New = slices.DeleteFunc(slices.Clone(answer.Scope), consent.Scope.Has)
+	if app.Settings.Registration != nil && who.CrossSite {
+		return NeedConsent, nil
+	}
 	// RFC 6749 §10.2: whoever can listen on this computer could pose as a
 	// public app, so a remembered consent does not count for one.
 	// What authorization_details ask for is asked each time: it is no permission
@@ -147,4 +153,23 @@ func claimed(app *symbolon.App) bool {
 		}
 	}
 	return true
+}
+
+// allow records that the account allows the app these scopes.
+func (e *Engine) allow(ctx context.Context, app *symbolon.App, account symbolon.AccountID, scope symbolon.Scopes, now time.Time) error {
+	if err := e.keepApp(ctx, app); err != nil {
+		return storeError(err).from(app.ID)
+	}
+	consent := symbolon.Consent{Account: account, Client: app.ID, Scope: scope, GrantedAt: now}
+	if r := app.Settings.Registration; r != nil {
+		consent.Since = r.ChangedAt
+	}
+	switch err := e.store.Allow(context.WithoutCancel(ctx), consent); {
+	case err == nil:
+		return nil
+	case symbolon.KindOf(err) == symbolon.Denied:
+		return refuse(AccessDenied, "The account was disabled or deleted while the person was asked.").from(app.ID)
+	default:
+		return storeError(err).from(app.ID)
+	}
 }
