@@ -160,8 +160,8 @@ func readRegistration(body []byte) (*metadata, map[string]any, error) {
 	default:
 		r.fail(InvalidClientMetadata, "token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or private_key_jwt.")
 	}
-	if r.why != "" {
-		return nil, nil, refuse(r.refusal, "The field "+r.why)
+	if why := r.why; why != "" {
+		return nil, nil, refuse(r.refusal, "The field "+why)
 	}
 	return m, object, nil
 }
