@@ -14,7 +14,7 @@ func (e *Engine) Invalidate(ctx context.Context, bearer string) (symbolon.Grant,
 		return symbolon.Grant{}, err
 	}
 	now := e.clock.Now()
-	n, err := e.store.End(context.WithoutCancel(ctx), symbolon.End{Connection: token.Connection, Token: token.Account == "", Reason: symbolon.ByApp, Now: now})
+	n, err := e.store.End(context.WithoutCancel(ctx), symbolon.End{Connection: token.Connection, Token: true, Reason: symbolon.ByApp, Now: now})
 	if err != nil {
 		return token.Grant, storeError(err).from(token.Client)
 	}

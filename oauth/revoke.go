@@ -20,8 +20,10 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		return none, err
 	}
 
-	// 2. What is presented?
+	// 2. What is presented? A refresh token always has a connection; an access
+	// token may be all there is.
 	var grant symbolon.Grant
+	alone := false
 	if strings.HasPrefix(q.Token, string(seal.RefreshToken)) {
 		var token symbolon.RefreshToken
 		if e.open(seal.RefreshToken, q.Token, &token, c.now) != nil {
@@ -33,7 +35,7 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		if e.openAccess(q.Token, &token, c.now) != nil {
 			return none, nil // RFC 7009 §2.2: as good as revoked
 		}
-		grant = token.Grant
+		grant, alone = token.Grant, true
 	}
 
 	// 3. Is it allowed? Only a holder of another's token learns that it is one
@@ -43,7 +45,7 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 	}
 
 	// 4. Spend: as it was ended before, so it stays.
-	end := symbolon.End{Connection: grant.Connection, Token: grant.Account == "", Reason: symbolon.ByApp, Now: c.now}
+	end := symbolon.End{Connection: grant.Connection, Token: alone, Reason: symbolon.ByApp, Now: c.now}
 	if _, err := e.store.End(context.WithoutCancel(ctx), end); err != nil {
 		return grant, storeError(err).from(c.app.ID)
 	}
