@@ -260,26 +260,14 @@ func checkKeysURI(text string) error {
 	return nil
 }
 
-// tlsKinds are what of a certificate can name an app (RFC 8705 §2.1.2), by what
-// stands in front of the value, with the metadata that says so.
-var tlsKinds = []struct{ kind, metadata string }{
-	{"dn:", "tls_client_auth_subject_dn"},
-	{"dns:", "tls_client_auth_san_dns"},
-	{"uri:", "tls_client_auth_san_uri"},
-	{"ip:", "tls_client_auth_san_ip"},
-	{"email:", "tls_client_auth_san_email"},
-}
-
 func checkTLSSubject(text string) error {
 	if text == "" {
 		return nil
 	}
-	for _, k := range tlsKinds {
-		if value, ok := strings.CutPrefix(text, k.kind); ok && strings.TrimSpace(value) != "" && len(text) <= 2000 && !strings.ContainsFunc(text, unfit) {
-			return nil
-		}
+	if err := oauth.CheckTLSSubject(text); err != nil || len(text) > 2000 || strings.ContainsFunc(text, unfit) {
+		return mend(fmt.Errorf("%q is not the subject of a certificate", printable(text)), "write dn:CN=app,O=Example, dns:app.example.com, uri:https://app.example, ip:192.0.2.1 or email:app@example.com")
 	}
-	return mend(fmt.Errorf("%q is not the subject of a certificate", printable(text)), "write dn:CN=app,O=Example, dns:app.example.com, uri:https://app.example, ip:192.0.2.1 or email:app@example.com")
+	return nil
 }
 
 // checkOthers looks whether the apps are there that an app's settings name.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -26,6 +27,7 @@ type checked struct {
 	resources          []oauth.Resource
 	issuers            []oauth.TrustedIssuer
 	details            []oauth.DetailType
+	clientCAs          *x509.CertPool
 	registrationScopes symbolon.Scopes
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,7 +161,13 @@ func TestKeyringTriesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	signs.ActiveFrom = next.ActiveFrom
-	if err := symbolon.PutKeys(t.Context(), store, []symbolon.Key{next, signs}, false); err != nil {
+	keys, err := store.Keys(t.Context(), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := keys[slices.IndexFunc(keys, func(k symbolon.Key) bool { return k.Algorithm == "RS256" })]
+	gone.RetiredAt = next.ActiveFrom
+	if err := symbolon.PutKeys(t.Context(), store, []symbolon.Key{next, signs, gone}, false); err != nil {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other")
@@ -175,6 +183,10 @@ func TestKeyringTriesAgain(t *testing.T) {
 	}
 	if _, err := k.signing.Sign("JWT", "ES256", struct{}{}, time.Now()); err != nil {
 		t.Errorf("the signing keys from before are gone: %v", err)
+	}
+	// Retiring needs no root key: there may be a thief who has the key.
+	if set, err := k.signing.Set(time.Now()); err != nil || strings.Contains(string(set), gone.ID.String()) {
+		t.Errorf("a key that was retired is in the set: %s, %v", set, err)
 	}
 	if err := os.Rename(other, k.source.path); err != nil {
 		t.Fatal(err)

@@ -50,7 +50,7 @@ func (s *settings) tell() map[string]any {
 			told[name] = fmt.Sprint(v)
 		}
 	}
-	for _, name := range [...]string{"tls_cert", "tls_key", "root_key_file"} {
+	for _, name := range [...]string{"tls_cert", "tls_key", "client_ca", "root_key_file"} {
 		// Who reads it may stand in another directory.
 		if path, ok := told[name].(string); ok {
 			if whole, err := filepath.Abs(path); err == nil {

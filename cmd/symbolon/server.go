@@ -201,6 +201,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		Resources:          s.resources,
 		TrustedIssuers:     s.issuers,
 		Details:            s.details,
+		ClientCAs:          s.clientCAs,
 		RequireDPoPNonce:   s.DPoPNonces == "required",
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,

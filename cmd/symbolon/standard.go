@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,6 +160,16 @@ func (s *settings) checkStandard(c *checked, note func(error)) {
 		}
 		if len(s.TrustedProxies) == 0 {
 			note(mend(fmt.Errorf("client_certificate_header is set and trusted_proxy is not: any caller could claim any certificate"), "name the proxy that sets the header: --trusted-proxy 127.0.0.1/32; where TLS ends here, no header is needed"))
+		}
+	}
+	if s.ClientCA != "" {
+		text, err := os.ReadFile(s.ClientCA)
+		c.clientCAs = x509.NewCertPool()
+		if err == nil && !c.clientCAs.AppendCertsFromPEM(text) {
+			err = fmt.Errorf("%s has no certificate in it", s.ClientCA)
+		}
+		if err != nil {
+			note(mend(fmt.Errorf("client_ca cannot be used: %w", err), "it is a PEM file with the certificates of the authorities, which the user that runs the server can read"))
 		}
 	}
 	scopes, err := parseScope(s.RegistrationScopes)

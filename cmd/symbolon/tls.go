@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -25,8 +26,10 @@ type pair struct {
 	toldAt  time.Time        // when a failure was last logged; mu
 }
 
-// fileState tells whether a file is still the same.
+// fileState tells whether a file is still the same. The times of two files that
+// were written within a few milliseconds may be equal, and so may their sizes.
 type fileState struct {
+	inode    uint64
 	modified time.Time
 	size     int64
 }
@@ -59,7 +62,10 @@ func (p *pair) state() ([2]fileState, error) {
 		if err != nil {
 			return states, err
 		}
-		states[i] = fileState{info.ModTime(), info.Size()}
+		states[i] = fileState{modified: info.ModTime(), size: info.Size()}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			states[i].inode = st.Ino
+		}
 	}
 	return states, nil
 }
