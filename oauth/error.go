@@ -145,6 +145,10 @@ type Error struct {
 	// Mismatch is the app whose registered redirect URIs the one sent does not
 	// match, for the page that explains it.
 	Mismatch *symbolon.App
+	// Scope are the scopes that were needed, when they were not connect alone, and
+	// Resource is the API, when it was not this server's own.
+	Scope    symbolon.Scopes
+	Resource string
 	// RetryAfter is how long to wait before asking again, or 0.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.

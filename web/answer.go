@@ -211,16 +211,33 @@ func challenge(header http.Header, e *oauth.Error, code int) {
 	switch e.Refusal {
 	case oauth.MissingToken:
 		// RFC 6750 §3.1: without credentials, no error code.
-		set(`Bearer realm="symbolon"`)
+		set(`Bearer realm="symbolon"` + needed(e, ""))
 	case oauth.InvalidToken:
-		set(`Bearer realm="symbolon", error="invalid_token", error_description="` + e.Description + `"`)
+		set(`Bearer realm="symbolon", error="invalid_token", error_description="` + e.Description + `"` + needed(e, ""))
 	case oauth.InsufficientScope:
-		set(`Bearer realm="symbolon", error="insufficient_scope", error_description="` + e.Description + `", scope="connect"`)
+		set(`Bearer realm="symbolon", error="insufficient_scope", error_description="` + e.Description + `"` + needed(e, symbolon.ScopeConnect))
 	default:
 		if code == http.StatusUnauthorized {
 			set(`Basic realm="symbolon", charset="UTF-8"`)
 		}
 	}
+}
+
+// needed says in a challenge which scopes were needed and, of another API than
+// this server's own, where its metadata is (RFC 9728 §5.1).
+func needed(e *oauth.Error, scope string) string {
+	if len(e.Scope) > 0 {
+		scope = e.Scope.String()
+	}
+	if scope != "" {
+		scope = `, scope="` + scope + `"`
+	}
+	if e.Resource != "" {
+		if at := resourceMetadata(e.Resource); at != "" {
+			scope += `, resource_metadata="` + at + `"`
+		}
+	}
+	return scope
 }
 
 // writeError answers with the one shape of every refusal.

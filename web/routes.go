@@ -57,6 +57,9 @@ func (h *Handler) table() map[string]*route {
 		{path: "/.well-known/oauth-authorization-server", get: h.metadata, surface: standard, open: true},
 		{path: "/.well-known/openid-configuration", get: h.metadata, surface: standard, open: true},
 
+		// The owner's API, by its reverse proxy.
+		{path: "/forward-auth", get: h.forwardAuth, surface: standard},
+
 		// People.
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
 		{path: "/choose", post: h.choose, kind: people},

@@ -1,0 +1,87 @@
+package oauth
+
+import (
+	"context"
+	"slices"
+
+	"github.com/symbolon/symbolon"
+)
+
+// ForwardQuery is what a reverse proxy asks about a request that it holds back:
+// may it go through to the API?
+type ForwardQuery struct {
+	// Token is the access token of the request, or empty.
+	Token string
+	// Scope are the scopes that the request needs, all of them; Resource is the
+	// API that the token must be for, or empty for the one that this server
+	// stands beside. The proxy's configuration says both.
+	Scope    symbolon.Scopes
+	Resource string
+}
+
+// Forwarded is whose request goes through.
+type Forwarded struct {
+	// Subject is the account, or the app's client_id when it acts in its own name.
+	Subject  string
+	ClientID string
+	Scope    symbolon.Scopes
+	// Grant is what the token stands for, for the log.
+	Grant symbolon.Grant
+}
+
+// Forward decides on a request that a reverse proxy holds back. It reads nothing
+// from the store but an app that it does not know yet.
+func (e *Engine) Forward(ctx context.Context, q *ForwardQuery) (*Forwarded, error) {
+	// 1. Is the token good?
+	token, err := e.bearer(ctx, q.Token)
+	if err != nil {
+		return nil, q.needs(err)
+	}
+
+	// 2. Is it for this API (RFC 8707 §2)?
+	if !e.forwardable(&token.Grant, q.Resource) {
+		return nil, q.needs(refuse(InvalidToken, "The access token is for another API; ask for one with this API as resource.").from(token.Client))
+	}
+
+	// 3. Whoever shows a bound token must prove to hold its key, by a proof that
+	// names the method and URL of the request that is held back, or by a TLS
+	// connection that ends elsewhere (RFC 9449 §7.1, RFC 8705 §3).
+	if token.Binding.Kind != symbolon.Unbound {
+		return nil, q.needs(refuse(InvalidToken, "The access token is bound to a key, which a reverse proxy's question cannot prove; use a token that is not bound, or let the API check it.").from(token.Client))
+	}
+
+	// 4. Does it allow what is asked?
+	for _, s := range q.Scope {
+		if !token.Scope.Has(s) {
+			return nil, q.needs(refuse(InsufficientScope, "The access token lacks a scope that this request needs.").from(token.Client))
+		}
+	}
+
+	// 5. Whose is it?
+	clientID := string(token.Client)
+	if app, err := e.apps.get(ctx, token.Client); err != nil {
+		return nil, storeError(err).from(token.Client)
+	} else if app != nil {
+		clientID = app.ClientID()
+	}
+	return &Forwarded{Subject: e.subject(&token.Grant, clientID), ClientID: clientID, Scope: token.Scope, Grant: token.Grant}, nil
+}
+
+// forwardable reports whether a token is for an API.
+func (e *Engine) forwardable(g *symbolon.Grant, resource string) bool {
+	if resource == "" {
+		return e.meantForUs(g)
+	}
+	want, ok := canonical(resource)
+	return ok && slices.ContainsFunc(g.Resource, func(uri string) bool {
+		same, ok := canonical(uri)
+		return ok && same == want
+	})
+}
+
+// needs adds to a refusal what the request needs, for the challenge.
+func (q *ForwardQuery) needs(err error) error {
+	refused := storeError(err)
+	refused.Scope, refused.Resource = q.Scope, q.Resource
+	return refused
+}

@@ -1,0 +1,108 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
+)
+
+// forwardAuth answers a reverse proxy that holds a request back until it knows
+// whose it is: nginx's auth_request, Caddy's forward_auth, Traefik's forwardAuth.
+// The proxy passes the request's Authorization header on; its own configuration
+// says in the query what is needed. Nginx takes 2xx, 401 and 403, and answers
+// 500 for all else, so what the caller did wrong is 401 or 403 here, whatever it
+// was.
+func (h *Handler) forwardAuth(w http.ResponseWriter, r *http.Request, ev *event) error {
+	query, err := readForward(r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	token, err := bearerToken(r)
+	var fault *httpError
+	if errors.As(err, &fault) {
+		return &oauth.Error{Refusal: oauth.InvalidToken, Description: fault.description, Scope: query.Scope, Resource: query.Resource}
+	}
+	query.Token = token
+	who, err := h.Engine.Forward(r.Context(), &query)
+	if err != nil {
+		return err
+	}
+	ev.about(&who.Grant)
+	header := w.Header()
+	for _, field := range [...]struct{ name, value string }{
+		{"X-Auth-Subject", who.Subject}, {"X-Auth-Client", who.ClientID}, {"X-Auth-Scope", who.Scope.String()},
+	} {
+		if !plainHeader(field.value) {
+			return symbolon.Errorf(symbolon.Internal, "forward-auth", "%s cannot stand in a header", field.name)
+		}
+		header[field.name] = []string{field.value}
+	}
+	header["Cache-Control"] = noStore
+	header["Content-Length"] = []string{"0"}
+	// The proxy has a line for it, and it is asked at every request.
+	ev.status, ev.quiet = http.StatusOK, true
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// readForward reads what the proxy's configuration asks for. A mistake in it is
+// 400, which every proxy turns into a failure of its own: it is not the caller's,
+// and must not let anyone through.
+func readForward(text string) (oauth.ForwardQuery, error) {
+	var q oauth.ForwardQuery
+	wrong := &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The reverse proxy asks with a query that cannot be read; it takes scope (names separated by one space) and resource (an absolute URI), each at most once."}
+	values, err := url.ParseQuery(text)
+	if err != nil {
+		return q, wrong
+	}
+	for name, list := range values {
+		switch {
+		case len(list) != 1 || list[0] == "":
+			return q, wrong
+		case name == "scope":
+			if q.Scope, err = symbolon.ParseScopes(list[0]); err != nil {
+				return q, wrong
+			}
+		case name == "resource":
+			if oauth.CheckResource(list[0]) != nil || !plainHeader(list[0]) || strings.ContainsAny(list[0], `"\`) {
+				return q, wrong
+			}
+			q.Resource = list[0]
+		default: // misspelt, it would ask for nothing and let everyone through
+			return q, wrong
+		}
+	}
+	return q, nil
+}
+
+// plainHeader reports whether a value may stand in a header as it is: printable
+// ASCII, without spaces around it.
+func plainHeader(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return strings.Trim(s, " ") == s
+}
+
+// resourceMetadata returns where the metadata of an API is (RFC 9728 §3.1), or
+// "" when its name is no URL.
+func resourceMetadata(resource string) string {
+	u, err := url.Parse(resource)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	p := u.EscapedPath()
+	if p == "/" {
+		p = ""
+	}
+	if u.RawQuery != "" {
+		p += "?" + u.RawQuery
+	}
+	return u.Scheme + "://" + u.Host + "/.well-known/oauth-protected-resource" + p
+}
