@@ -127,6 +127,7 @@ func TestAssertionGrant(t *testing.T) {
 	_, err = ask(&w.P1, signer.sign(t, nil, good()))
 	w.refused(err, UnauthorizedClient)
 	w.disable(w.U1.ID)
+	w.clock.pass(30 * time.Second) // beyond the moment up to which all was ended
 	_, err = ask(&w.C1, signer.sign(t, nil, good()))
 	w.refused(err, InvalidGrant)
 }
