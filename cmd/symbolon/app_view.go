@@ -44,6 +44,8 @@ type settingsView struct {
 	SANURI    string `json:"tls_client_auth_san_uri,omitempty"`
 	SANIP     string `json:"tls_client_auth_san_ip,omitempty"`
 	SANEmail  string `json:"tls_client_auth_san_email,omitempty"`
+	// tlsSubject is the one of these that is set, as the flag takes it.
+	tlsSubject string
 
 	DPoPBound     bool `json:"dpop_bound_access_tokens,omitempty"`
 	TLSBound      bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
@@ -112,6 +114,7 @@ func viewSettings(app *symbolon.App) settingsView {
 	if json.Valid([]byte(s.Keys)) {
 		v.JWKS = json.RawMessage(s.Keys)
 	}
+	v.tlsSubject = s.TLSSubject
 	kind, value, _ := strings.Cut(s.TLSSubject, ":")
 	if field, ok := map[string]*string{"dn": &v.SubjectDN, "dns": &v.SANDNS, "uri": &v.SANURI, "ip": &v.SANIP, "email": &v.SANEmail}[kind]; ok {
 		*field = value
@@ -186,8 +189,7 @@ func (v *settingsView) rows() [][]string {
 		add("keys", "a set of its own, in --json")
 	}
 	add("keys uri", v.JWKSURI)
-	add("subject dn", v.SubjectDN)
-	add("subject", v.SANDNS, v.SANURI, v.SANIP, v.SANEmail)
+	add("tls subject", v.tlsSubject)
 	add("resources", v.Resources...)
 	add("token format", v.TokenFormat)
 	on("api", v.API)
