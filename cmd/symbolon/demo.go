@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/web"
 )
 
@@ -50,6 +51,14 @@ var sandboxScopes = []symbolon.Scope{
 	{Name: symbolon.ScopeConnect, Description: "allows connection to resources"},
 	{Name: "home", Description: "see your home page"},
 }
+
+// sandboxDetails are the types of authorization_details of the demo.
+var sandboxDetails = []oauth.DetailType{{
+	Type:     "payment",
+	Sentence: "pay {amount.value} {amount.currency} to {creditor}",
+	Fields:   []string{"amount", "creditor"},
+	Required: []string{"amount", "creditor"},
+}}
 
 // Run implements the command.
 func (c *demoCmd) Run(sh *shell) error {

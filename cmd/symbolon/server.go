@@ -229,6 +229,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		}
 		debug.FreeOSMemory() // hashing the sandbox's passwords took 60 MB
 		cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
+		cfg.Details = append(cfg.Details, sandboxDetails...)
 		options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
 	}
 	base, err := url.Parse(cfg.Issuer)
