@@ -47,7 +47,7 @@ func TestAssertionGrant(t *testing.T) {
 	if a.RefreshToken != "" || a.Scope != "connect" {
 		t.Errorf("%+v", a)
 	}
-	info, err := w.Info(w.ctx, a.AccessToken)
+	info, err := w.Info(w.ctx, Bearer(a.AccessToken))
 	w.ok(err)
 	if info.ID != w.U1.ID {
 		t.Errorf("the token is for %s", info.ID)
@@ -58,9 +58,9 @@ func TestAssertionGrant(t *testing.T) {
 	w.refused(err, InvalidGrant)
 
 	// Without a connection, the token can be ended all the same.
-	_, err = w.Invalidate(w.ctx, a.AccessToken)
+	_, err = w.Invalidate(w.ctx, Bearer(a.AccessToken))
 	w.ok(err)
-	_, err = w.Info(w.ctx, a.AccessToken)
+	_, err = w.Info(w.ctx, Bearer(a.AccessToken))
 	w.refused(err, InvalidToken)
 
 	byID := func() map[string]any {

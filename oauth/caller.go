@@ -48,7 +48,7 @@ func (e *Engine) caller(ctx context.Context, req *TokenRequest, grant symbolon.G
 	if !app.MayUse(grant) {
 		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.")
 	}
-	if c.binding, err = e.binding(ctx, app, &req.Proof, now); err != nil {
+	if c.binding, err = e.boundTo(app, &req.Proof, now); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -63,9 +63,4 @@ func (c *caller) refreshGrant(g symbolon.Grant) symbolon.Grant {
 		g.Binding = c.binding
 	}
 	return g
-}
-
-// binding decides which key the tokens of a request are bound to.
-func (e *Engine) binding(ctx context.Context, app *symbolon.App, p *Proof, now time.Time) (symbolon.Binding, error) {
-	return symbolon.Binding{}, nil
 }

@@ -159,7 +159,7 @@ func (w *world) refreshAgainstEnd(nodes []*Engine, rounds int) {
 			if i%2 == 0 {
 				answers[i/2], errs[i/2] = node.Refresh(w.ctx, request)
 			} else {
-				_, ended[i/2] = node.Invalidate(w.ctx, a.AccessToken)
+				_, ended[i/2] = node.Invalidate(w.ctx, Bearer(a.AccessToken))
 			}
 		})
 		n := 0
@@ -178,7 +178,7 @@ func (w *world) refreshAgainstEnd(nodes []*Engine, rounds int) {
 		for _, node := range nodes {
 			w.ok(node.feed.Poll(w.ctx))
 			for _, token := range append(ok, a) {
-				if _, err := node.Info(w.ctx, token.AccessToken); err == nil {
+				if _, err := node.Info(w.ctx, Bearer(token.AccessToken)); err == nil {
 					w.Fatal("an access token lives after the end")
 				}
 				_, err := node.Refresh(w.ctx, w.tokenRequest(&w.C1, []string{"refresh_token=" + token.RefreshToken}, nil))

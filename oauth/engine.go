@@ -132,6 +132,9 @@ type Engine struct {
 	begun, all, tried *guesses
 	keys              *keySets
 
+	proofs *proofs
+	nonce  atomic.Pointer[nonce] // the last that was sealed
+
 	origins *origins
 	seen    *seen
 
@@ -157,6 +160,8 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		all:   newGuesses(devicesInAll, time.Minute),
 		tried: newGuesses(triesLimit, 10*time.Minute),
 		keys:  newKeySets(),
+
+		proofs: new(proofs),
 
 		origins: newOrigins(store),
 		seen:    newSeen(),

@@ -149,6 +149,9 @@ type Error struct {
 	// Resource is the API, when it was not this server's own.
 	Scope    symbolon.Scopes
 	Resource string
+	// Shown is set when the request showed an access token, which the refusal is
+	// about; DPoP when it is to be shown under that scheme (RFC 9449 §7.1).
+	Shown, DPoP bool
 	// RetryAfter is how long to wait before asking again, or 0.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.

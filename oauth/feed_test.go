@@ -30,8 +30,8 @@ func TestFeedThatIsTooOld(t *testing.T) {
 		w.alive(a) // at its bound
 		time.Sleep(time.Nanosecond)
 		for _, use := range []func() error{
-			func() error { _, err := w.Info(w.ctx, a.AccessToken); return err },
-			func() error { _, err := w.Invalidate(w.ctx, a.AccessToken); return err },
+			func() error { _, err := w.Info(w.ctx, Bearer(a.AccessToken)); return err },
+			func() error { _, err := w.Invalidate(w.ctx, Bearer(a.AccessToken)); return err },
 			func() error { _, err := w.refresh(&w.C1, a.RefreshToken); return err },
 			func() error { _, err := w.redeem(&w.C1, "x"); return err },
 			func() error { _, err := w.Authorize(w.ctx, w.request(&w.C1), w.allowing()); return err },
@@ -42,7 +42,7 @@ func TestFeedThatIsTooOld(t *testing.T) {
 			}
 		}
 		// What needs no knowledge of what has ended is refused as ever.
-		_, err := w.Info(w.ctx, "x")
+		_, err := w.Info(w.ctx, Bearer("x"))
 		w.refused(err, InvalidToken)
 
 		away = false

@@ -97,7 +97,7 @@ func TestForward(t *testing.T) {
 	})
 	w.run("ended", func(t *testing.T) {
 		b := w.connected(&w.C2)
-		_, err := w.Invalidate(w.ctx, b.AccessToken)
+		_, err := w.Invalidate(w.ctx, Bearer(b.AccessToken))
 		w.ok(err)
 		_, err = ask(b.AccessToken, "nothing-it-has", "")
 		w.refused(err, InvalidToken) // 401 comes before 403

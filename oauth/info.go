@@ -17,21 +17,21 @@ type Info struct {
 
 // Info is step 4: it says whose the access token is. It reads nothing from the
 // store.
-func (e *Engine) Info(ctx context.Context, bearer string) (*Info, error) {
-	token, err := e.bearer(ctx, bearer)
+func (e *Engine) Info(ctx context.Context, shown Shown) (*Info, error) {
+	token, err := e.held(ctx, &shown)
 	if err != nil {
 		return nil, err
 	}
 	// RFC 8707 §2: a token for another API is none for this one.
 	if !e.meantForUs(&token.Grant) {
-		return nil, refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").from(token.Client)
+		return nil, shown.challenged(refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").from(token.Client))
 	}
 	// RFC 6750 §3.1: good, but not for this.
 	if !token.Scope.Has(symbolon.ScopeConnect) {
-		return nil, refuse(InsufficientScope, "The access token lacks the scope connect.").from(token.Client)
+		return nil, shown.challenged(refuse(InsufficientScope, "The access token lacks the scope connect.").from(token.Client))
 	}
 	if token.Account == "" {
-		return nil, refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client)
+		return nil, shown.challenged(refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client))
 	}
 	if token.Name == "" {
 		return e.namedInfo(ctx, token)

@@ -8,8 +8,8 @@ import (
 
 // Invalidate is step 6: the access token and its whole connection are over,
 // everywhere, when it returns. A second call is refused like any dead token.
-func (e *Engine) Invalidate(ctx context.Context, bearer string) (symbolon.Grant, error) {
-	token, err := e.bearer(ctx, bearer)
+func (e *Engine) Invalidate(ctx context.Context, shown Shown) (symbolon.Grant, error) {
+	token, err := e.held(ctx, &shown)
 	if err != nil {
 		return symbolon.Grant{}, err
 	}

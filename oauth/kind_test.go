@@ -19,7 +19,7 @@ func TestWrongKind(t *testing.T) {
 			as     Refusal
 		}{
 			{"an authorization code", func() error { _, err := w.redeem(&w.C1, sent); return err }, InvalidGrant},
-			{"an access token", func() error { _, err := w.Info(t.Context(), sent); return err }, InvalidToken},
+			{"an access token", func() error { _, err := w.Info(t.Context(), Bearer(sent)); return err }, InvalidToken},
 			{"a refresh token", func() error { _, err := w.refresh(&w.C1, sent); return err }, InvalidGrant},
 		} {
 			if c.wanted == name {
@@ -32,7 +32,7 @@ func TestWrongKind(t *testing.T) {
 		}
 	}
 	for _, sent := range []string{"sym_at", "Bearer " + tokens.AccessToken, tokens.AccessToken[1:], tokens.AccessToken + "x"} {
-		_, err := w.Info(t.Context(), sent)
+		_, err := w.Info(t.Context(), Bearer(sent))
 		if e := w.refused(err, InvalidToken); strings.HasPrefix(e.Description, "This is") || strings.Contains(e.Description, sent) {
 			t.Errorf("%q for what is none of ours", e.Description)
 		}

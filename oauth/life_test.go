@@ -261,10 +261,10 @@ func (l *life) replayCode(b *bond) {
 func (l *life) invalidate(b *bond, fault storetest.Fault) {
 	i := len(b.access) - 1
 	expect := l.lives(b, i)
-	_, err := l.Invalidate(l.ctx, b.access[i].AccessToken)
+	_, err := l.Invalidate(l.ctx, Bearer(b.access[i].AccessToken))
 	if err != nil && l.refusalOf(err) == Unavailable && fault != storetest.NoFault {
 		l.ok(l.feed.Poll(l.ctx))
-		_, err = l.Invalidate(l.ctx, b.access[i].AccessToken)
+		_, err = l.Invalidate(l.ctx, Bearer(b.access[i].AccessToken))
 		if fault == storetest.Unanswered && expect {
 			l.refused(err, InvalidToken)
 			b.over = true
@@ -289,7 +289,7 @@ func (l *life) look() {
 	l.store.Plan(func(string) storetest.Fault { return storetest.NoFault })
 	for _, b := range l.bonds {
 		for i, t := range b.access {
-			if _, err := l.Info(l.ctx, t.AccessToken); (err == nil) != l.lives(b, i) {
+			if _, err := l.Info(l.ctx, Bearer(t.AccessToken)); (err == nil) != l.lives(b, i) {
 				l.Fatalf("an access token is honoured: %v, expected: %v (%v)", err == nil, l.lives(b, i), err)
 			}
 		}

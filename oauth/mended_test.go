@@ -17,7 +17,7 @@ func TestShorterLifetimeHoldsForOlderTokens(t *testing.T) {
 	w.start()
 	w.alive(old)
 	w.clock.pass(time.Minute)
-	_, err := w.Info(t.Context(), old.AccessToken)
+	_, err := w.Info(t.Context(), Bearer(old.AccessToken))
 	w.refused(err, InvalidToken)
 }
 

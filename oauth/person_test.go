@@ -25,7 +25,7 @@ func (w *world) ask(app *symbolon.App, who Actor, changes ...string) (Need, symb
 	}
 	tokens, err := w.redeem(app, answer.Callback.Code, "redirect_uri="+answer.Callback.RedirectURI)
 	w.ok(err)
-	info, err := w.Info(w.ctx, tokens.AccessToken)
+	info, err := w.Info(w.ctx, Bearer(tokens.AccessToken))
 	w.ok(err)
 	if info.ID != answer.Account.ID {
 		w.Fatalf("the answer names %s and the code is for %s", answer.Account.ID, info.ID)

@@ -78,7 +78,7 @@ func TestRefresh(t *testing.T) {
 	w.run("RFC6749-6-d", func(t *testing.T) {
 		a := w.connected(&w.C1)
 		b := w.refreshed(&w.C1, a.RefreshToken, "scope=read")
-		if _, err := w.Info(w.ctx, b.AccessToken); err == nil {
+		if _, err := w.Info(w.ctx, Bearer(b.AccessToken)); err == nil {
 			t.Error("an access token that was narrowed is not narrow")
 		}
 		if c := w.refreshed(&w.C1, b.RefreshToken, "scope=connect read"); c.Scope != "connect read" {
@@ -105,9 +105,9 @@ func TestRefresh(t *testing.T) {
 	})
 	w.run("RFC6749-10.4-a", func(t *testing.T) {
 		a := w.connected(&w.C1)
-		_, err := w.Info(w.ctx, a.RefreshToken)
+		_, err := w.Info(w.ctx, Bearer(a.RefreshToken))
 		w.refused(err, InvalidToken)
-		_, err = w.Invalidate(w.ctx, a.RefreshToken)
+		_, err = w.Invalidate(w.ctx, Bearer(a.RefreshToken))
 		w.refused(err, InvalidToken)
 		_, err = w.refresh(&w.C1, a.AccessToken)
 		w.refused(err, InvalidGrant)
@@ -117,7 +117,7 @@ func TestRefresh(t *testing.T) {
 		a := w.connected(&w.C1)
 		_, err := w.refresh(&w.C1, code)
 		w.refused(err, InvalidGrant)
-		_, err = w.Info(w.ctx, code)
+		_, err = w.Info(w.ctx, Bearer(code))
 		w.refused(err, InvalidToken)
 		for _, token := range []string{a.AccessToken, a.RefreshToken} {
 			_, err = w.redeem(&w.C1, token)
@@ -134,7 +134,7 @@ func TestRefresh(t *testing.T) {
 		} {
 			_, err := w.refresh(&w.C1, change(a.RefreshToken))
 			w.refused(err, InvalidGrant)
-			_, err = w.Info(w.ctx, change(a.AccessToken))
+			_, err = w.Info(w.ctx, Bearer(change(a.AccessToken)))
 			w.refused(err, InvalidToken)
 		}
 		w.refreshed(&w.C1, a.RefreshToken)
@@ -379,7 +379,7 @@ func TestRefreshAfterTheEnd(t *testing.T) {
 		"RFC9700-4.14.2-d operator": func(w *world, a *TokenResponse) {
 			w.end(symbolon.End{Connection: a.Grant.Connection, Reason: symbolon.ByOperator})
 		},
-		"invalidated": func(w *world, a *TokenResponse) { _, err := w.Invalidate(w.ctx, a.AccessToken); w.ok(err) },
+		"invalidated": func(w *world, a *TokenResponse) { _, err := w.Invalidate(w.ctx, Bearer(a.AccessToken)); w.ok(err) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, pause := range []time.Duration{0, time.Second} {

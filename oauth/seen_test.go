@@ -53,14 +53,14 @@ func TestSeenTokensStillDie(t *testing.T) {
 		t.Fatal("the token is not in memory, so this tests nothing")
 	}
 	w.clock.pass(w.Engine.cfg.AccessLifetime)
-	_, err := w.Engine.Info(t.Context(), first.AccessToken)
+	_, err := w.Engine.Info(t.Context(), Bearer(first.AccessToken))
 	w.refused(err, InvalidToken)
 
 	second := w.connected(&w.C1)
 	w.alive(second)
-	if _, err := w.Engine.Invalidate(t.Context(), second.AccessToken); err != nil {
+	if _, err := w.Engine.Invalidate(t.Context(), Bearer(second.AccessToken)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Engine.Info(t.Context(), second.AccessToken)
+	_, err = w.Engine.Info(t.Context(), Bearer(second.AccessToken))
 	w.refused(err, InvalidToken)
 }

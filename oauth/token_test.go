@@ -382,7 +382,7 @@ func TestTokenAndHangUp(t *testing.T) {
 	b, err := w.refresh(&w.C1, a.RefreshToken)
 	w.ok(err)
 	connect()
-	_, err = w.Invalidate(w.ctx, b.AccessToken)
+	_, err = w.Invalidate(w.ctx, Bearer(b.AccessToken))
 	w.ok(err)
 	connect()
 	w.dead(b)

@@ -316,14 +316,14 @@ func (w *world) refreshed(app *symbolon.App, token string, changes ...string) *T
 // alive and dead look at an access token and its connection as step 4 does.
 func (w *world) alive(t *TokenResponse) {
 	w.Helper()
-	if _, err := w.Info(w.ctx, t.AccessToken); err != nil {
+	if _, err := w.Info(w.ctx, Bearer(t.AccessToken)); err != nil {
 		w.Fatalf("the access token is dead: %v", err)
 	}
 }
 
 func (w *world) dead(t *TokenResponse) {
 	w.Helper()
-	_, err := w.Info(w.ctx, t.AccessToken)
+	_, err := w.Info(w.ctx, Bearer(t.AccessToken))
 	w.refused(err, InvalidToken)
 }
 

@@ -41,6 +41,10 @@ const (
 	Flow Prefix = "sym_fl_"
 	// Device recognises a browser in which an account has signed in before.
 	Device Prefix = "sym_dv_"
+	// Nonce is what a DPoP proof says to be fresh.
+	Nonce Prefix = "sym_dn_"
+	// Pushed is an authorization request that an app has pushed.
+	Pushed Prefix = "sym_pr_"
 	// Play is what the demo's playground remembers, in the browser's cookie.
 	Play Prefix = "sym_pg_"
 	// Client is the client_id of an app that registered itself. It is spelled with

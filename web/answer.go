@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 )
 
@@ -157,6 +159,9 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err er
 		}
 		basic := r.Header.Get("Authorization") != ""
 		code := status(refusal.Refusal, ev.surface, basic)
+		if refusal.Shown && (refusal.Refusal == oauth.InvalidDPoPProof || refusal.Refusal == oauth.UseDPoPNonce) {
+			code = http.StatusUnauthorized // RFC 9449 §7.1, §9
+		}
 		challenge(w.Header(), refusal, code)
 		h.writeError(w, ev, code, refusal.Refusal.Code(), refusal.Description)
 	default:
@@ -208,6 +213,10 @@ func (h *Handler) logRefusal(ev *event, e *oauth.Error) {
 // challenge sets WWW-Authenticate where HTTP asks for it.
 func challenge(header http.Header, e *oauth.Error, code int) {
 	set := func(value string) { header["WWW-Authenticate"] = []string{value} } // as the RFCs spell it
+	if e.DPoP && (code == http.StatusUnauthorized || code == http.StatusForbidden) {
+		challengeDPoP(set, e)
+		return
+	}
 	switch e.Refusal {
 	case oauth.MissingToken:
 		// RFC 6750 §3.1: without credentials, no error code.
@@ -238,6 +247,20 @@ func needed(e *oauth.Error, scope string) string {
 		}
 	}
 	return scope
+}
+
+// challengeDPoP is challenge for a token that is to be shown under the scheme DPoP
+// (RFC 9449 §7.1).
+func challengeDPoP(set func(string), e *oauth.Error) {
+	value := `DPoP realm="symbolon"`
+	if e.Refusal != oauth.MissingToken {
+		value += `, error="` + e.Refusal.Code() + `", error_description="` + e.Description + `"`
+	}
+	scope := ""
+	if e.Refusal == oauth.InsufficientScope {
+		scope = "connect"
+	}
+	set(value + needed(e, scope) + `, algs="` + strings.Join(jwt.Algorithms, " ") + `"`)
 }
 
 // writeError answers with the one shape of every refusal.

@@ -23,11 +23,11 @@ func (h *Handler) cors(w http.ResponseWriter, r *http.Request, ev *event, rt *ro
 		header.Set("Access-Control-Allow-Origin", origins[0])
 	}
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		header.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
+		header.Set("Access-Control-Expose-Headers", "WWW-Authenticate, DPoP-Nonce, Retry-After, X-Request-Id")
 		return false
 	}
 	header.Set("Access-Control-Allow-Methods", rt.methods)
-	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version")
+	header.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")
 	header.Set("Access-Control-Max-Age", "600")
 	ev.status = http.StatusNoContent
 	w.WriteHeader(http.StatusNoContent)

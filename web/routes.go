@@ -191,6 +191,12 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt
 			return nil
 		}
 	}
+	if r.Header["Dpop"] != nil && rt.kind == api {
+		// RFC 9449 §8.2: the nonce for the next proof comes with every answer.
+		if nonce, err := h.Engine.Nonce(); err == nil {
+			w.Header()["Dpop-Nonce"] = []string{nonce}
+		}
+	}
 	handle := rt.handler(r.Method)
 	if handle == nil {
 		w.Header().Set("Allow", rt.methods)

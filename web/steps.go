@@ -62,6 +62,7 @@ func (h *Handler) tokens(w http.ResponseWriter, r *http.Request, ev *event, step
 		return err
 	}
 	req := oauth.ReadToken(&params, credentials)
+	req.Proof = h.proof(r, ev)
 	req.Standard = ev.surface == standard
 	answer, err := step(r.Context(), &req)
 	if err != nil {
@@ -76,7 +77,7 @@ func (h *Handler) tokens(w http.ResponseWriter, r *http.Request, ev *event, step
 
 // readCaller reads a POST in which an app proves itself.
 func (h *Handler) readCaller(w http.ResponseWriter, r *http.Request, ev *event) (oauth.Params, oauth.Credentials, error) {
-	credentials := oauth.Credentials{Address: ev.address}
+	credentials := oauth.Credentials{Address: ev.address, Certificate: h.certificate(r)}
 	params, err := readParams(w, r)
 	if err != nil {
 		return params, credentials, err
@@ -93,11 +94,11 @@ func (h *Handler) readCaller(w http.ResponseWriter, r *http.Request, ev *event) 
 
 // info is step 4.
 func (h *Handler) info(w http.ResponseWriter, r *http.Request, ev *event) error {
-	bearer, err := bearerToken(r)
+	shown, err := h.shown(r, ev)
 	if err != nil {
 		return err
 	}
-	info, err := h.Engine.Info(r.Context(), bearer)
+	info, err := h.Engine.Info(r.Context(), shown)
 	if err != nil {
 		return err
 	}
@@ -111,11 +112,11 @@ func (h *Handler) info(w http.ResponseWriter, r *http.Request, ev *event) error 
 // invalidate is step 6. GET is what the page says; POST and DELETE are for
 // callers who will not change state by GET.
 func (h *Handler) invalidate(w http.ResponseWriter, r *http.Request, ev *event) error {
-	bearer, err := bearerToken(r)
+	shown, err := h.shown(r, ev)
 	if err != nil {
 		return err
 	}
-	grant, err := h.Engine.Invalidate(r.Context(), bearer)
+	grant, err := h.Engine.Invalidate(r.Context(), shown)
 	if err != nil {
 		return err
 	}
@@ -125,6 +126,9 @@ func (h *Handler) invalidate(w http.ResponseWriter, r *http.Request, ev *event) 
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
+
+// tokenTwice refuses what RFC 6750 §2 does: two ways of sending the token.
+var tokenTwice = &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The access token is sent twice; send it in the Authorization header only."}
 
 // bearerToken returns the access token of the Authorization header (RFC 6750
 // §2.1), or "" when none was sent. Tokens in a query are not taken.
@@ -137,7 +141,7 @@ func bearerToken(r *http.Request) (string, error) {
 		return "", nil
 	case strings.Contains(r.URL.RawQuery, "access_token="):
 		// RFC 6750 §2: one way of sending the token, not two.
-		return "", &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The access token is sent twice; send it in the Authorization header only."}
+		return "", tokenTwice
 	}
 	scheme, token, _ := strings.Cut(headers[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
