@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"encoding/base64"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -35,6 +36,11 @@ type Token struct {
 func Parse(text string) (*Token, error) {
 	if len(text) > MaxLen || strings.Count(text, ".") != 2 || strings.Trim(text, compact) != "" {
 		return nil, symbolon.Errorf(symbolon.Invalid, opParse, "it is not a signed JWT in the compact form")
+	}
+	// Each token has one spelling: the last character of a signature holds bits that
+	// mean nothing, which the library passes over (RFC 4648 §3.5).
+	if _, err := base64.RawURLEncoding.Strict().DecodeString(text[strings.LastIndexByte(text, '.')+1:]); err != nil {
+		return nil, symbolon.Errorf(symbolon.Invalid, opParse, "its signature is not base64url as this is written")
 	}
 	jws, err := jose.ParseSignedCompact(text, known)
 	if err != nil || len(jws.Signatures) != 1 {

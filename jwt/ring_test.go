@@ -230,3 +230,19 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("names are read in any case: %v %+v", err, c)
 	}
 }
+
+// B98: a JWT has one spelling.
+func TestOneSpelling(t *testing.T) {
+	w := newWorld(t)
+	for _, a := range Algorithms {
+		text, err := w.Sign("at+jwt", a, claims{"https://as.test"}, now)
+		check(t, err)
+		for _, c := range strings.TrimSuffix(compact, ".") {
+			other := text[:len(text)-1] + string(c)
+			var got claims
+			if err := w.Open("at+jwt", other, &got, now); (err == nil) != (other == text) {
+				t.Errorf("%s: with %c at its end: %v", a, c, err)
+			}
+		}
+	}
+}

@@ -225,8 +225,9 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest, who *Acto
 		}
 		return nil, err
 	}
-	// RFC 6749 §3.1.2.3: it may be left out when there is only one.
-	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 {
+	// RFC 6749 §3.1.2.3: it may be left out when there is only one; not so in OpenID
+	// Connect (Core §3.1.2.1).
+	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 && !slices.Contains(strings.Fields(req.Scope), "openid") {
 		req.RedirectURI, req.implied = app.RedirectURIs[0], true
 	}
 	if req.RedirectURI == "" {
@@ -284,6 +285,8 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 	case req.ResponseType != "code":
 		// RFC 9700 §2.1.2: no implicit grant.
 		return refuse(UnsupportedResponseType, "The only response_type offered is code.")
+	case !app.MayUse(symbolon.GrantCode):
+		return refuse(UnauthorizedClient, "This app is not registered for authorization codes; its owner can allow it.")
 	case req.Scope == "" && req.Standard:
 		// RFC 6749 §3.3: a default that is documented, never all scopes.
 		if req.Scope = e.cfg.DefaultScope.Within(app.Scope).String(); req.Scope == "" {

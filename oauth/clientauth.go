@@ -31,6 +31,11 @@ type Credentials struct {
 	fault string // what is wrong with the header, or ""
 }
 
+// none reports whether nothing at all was sent.
+func (c *Credentials) none() bool {
+	return c.fault == "" && !c.Basic && c.BodyID == "" && c.BodySecret == "" && c.Assertion == "" && c.AssertionType == ""
+}
+
 // credentials reads those of a body.
 func (f *fields) credentials(c *Credentials) {
 	c.BodyID, c.BodySecret = f.read("client_id"), f.read("client_secret")
@@ -197,6 +202,16 @@ func (g *guesses) add(who guess, now time.Time) time.Duration {
 	}
 	g.count[who]++
 	if g.count[who] <= g.limit {
+		return 0
+	}
+	return g.until.Sub(now)
+}
+
+// over returns how long to wait when as many were counted as there may be, or 0.
+func (g *guesses) over(who guess, now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !now.Before(g.until) || g.count[who] < g.limit {
 		return 0
 	}
 	return g.until.Sub(now)

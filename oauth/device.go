@@ -92,12 +92,15 @@ func (e *Engine) AuthorizeDevice(ctx context.Context, req *DeviceRequest) (*Devi
 	if code.Details, err = e.askedDetails(c, req.Details); err != nil {
 		return nil, err
 	}
-	for who, limit := range map[guess]*guesses{{app.ID, req.Credentials.Address}: e.begun, {}: e.all} {
-		if wait := limit.add(who, now); wait > 0 {
-			r := c.no(TooManyRequests, "Too many device codes were asked for; wait before the next one.")
-			r.RetryAfter = wait
-			return nil, r
-		}
+	// What one address is refused does not count for all: it would shut all out.
+	wait := e.begun.add(guess{app.ID, req.Credentials.Address}, now)
+	if wait == 0 {
+		wait = e.all.add(guess{}, now)
+	}
+	if wait > 0 {
+		r := c.no(TooManyRequests, "Too many device codes were asked for; wait before the next one.")
+		r.RetryAfter = wait
+		return nil, r
 	}
 
 	// 3. Keep it: a person types a few letters, which cannot hold it.
@@ -195,6 +198,15 @@ type PendingDevice struct {
 func (e *Engine) Device(ctx context.Context, typed string, account symbolon.AccountID, address string) (*PendingDevice, error) {
 	now := e.clock.Now()
 	none := refuse(InvalidGrant, "No device shows this code now; compare it with the one on the device, and if it is the same, start again there.")
+	// Who has guessed too often learns nothing any more, not even of a code that is
+	// right: otherwise the limit would only slow the reading of the answers (RFC
+	// 8628 §5.1).
+	tries := []guess{{address: address}, {client: symbolon.ClientID(account)}}
+	for _, who := range tries {
+		if wait := e.tried.over(who, now); wait > 0 {
+			return nil, tooManyCodes(wait)
+		}
+	}
 	user := NormalUserCode(typed)
 	var plain []byte
 	if user != "" {
@@ -207,12 +219,8 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 		}
 	}
 	if plain == nil {
-		for _, who := range []guess{{address: address}, {client: symbolon.ClientID(account)}} {
-			if wait := e.tried.add(who, now); wait > 0 {
-				r := refuse(TooManyRequests, "Too many codes that no device shows were typed; wait, then try again.")
-				r.RetryAfter = wait
-				return nil, r
-			}
+		for _, who := range tries {
+			e.tried.add(who, now)
 		}
 		return nil, none
 	}
@@ -236,8 +244,15 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 	return d, nil
 }
 
+func tooManyCodes(wait time.Duration) *Error {
+	r := refuse(TooManyRequests, "Too many codes that no device shows were typed; wait, then try again.")
+	r.RetryAfter = wait
+	return r
+}
+
 // Answer records whether the person who is signed in lets the device connect to
-// their account. The first answer counts.
+// their account. The first answer counts; the refusal of a later one is
+// InvalidGrant.
 func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.SignedIn, allowed bool) error {
 	now := e.clock.Now()
 	ctx = context.WithoutCancel(ctx)
@@ -257,8 +272,11 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 		}
 		record.Value = plain
 	}
-	if _, _, err := e.store.Once(ctx, record); err != nil {
+	switch _, first, err := e.store.Once(ctx, record); {
+	case err != nil:
 		return storeError(err).from(d.App.ID)
+	case !first:
+		return refuse(InvalidGrant, "The device was answered before, and the first answer counts.").from(d.App.ID)
 	}
 	return nil
 }

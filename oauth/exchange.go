@@ -33,8 +33,9 @@ const (
 	typeJWT         = "urn:ietf:params:oauth:token-type:jwt"
 )
 
-// maxActors bounds how many act for an account, one behind the other.
-const maxActors = 4
+// maxSources bounds how often what came of an exchange is exchanged again, and so
+// how many act for an account, one behind the other.
+const maxSources = 4
 
 // exchange trades an access token of another app for one of the caller's own,
 // which acts for the same account: an API that calls another API (RFC 8693). It
@@ -74,6 +75,13 @@ func (e *Engine) exchange(ctx context.Context, c *caller, req *TokenRequest) (*T
 	if !slices.Contains(c.app.Settings.ExchangeFor, "*") && !slices.Contains(c.app.Settings.ExchangeFor, subject.Client) {
 		return nil, c.no(UnauthorizedClient, "This app may not exchange tokens of the app that the subject_token was given to.")
 	}
+	switch {
+	case subject.Account == "":
+		// There is no one to act for; and sub must not become another than it was.
+		return nil, c.no(InvalidRequest, "The subject_token is an app's own: there is no account that could be acted for.")
+	case len(subject.Sources) >= maxSources:
+		return nil, c.no(InvalidRequest, "The token was exchanged too many times, one after the other.")
+	}
 	grant := subject.Grant
 	grant.Client, grant.Binding = c.app.ID, symbolon.Binding{}
 	grant.Sources = append(slices.Clone(subject.Sources), subject.Client)
@@ -99,6 +107,9 @@ func (e *Engine) exchange(ctx context.Context, c *caller, req *TokenRequest) (*T
 		return nil, err
 	}
 	c.until = subject.ExpiresAt
+	if last := subject.IssuedAt.Add(e.cfg.AccessLifetime); last.Before(c.until) {
+		c.until = last // as bearer has it
+	}
 
 	// 4. Nothing is spent, nor written. No refresh token: who wants another token
 	// shows a subject_token that is still good.
@@ -138,19 +149,12 @@ func (e *Engine) actor(ctx context.Context, c *caller, x *ExchangeRequest, subje
 		who = e.subject(&token.Grant, who)
 	}
 	act := map[string]any{"sub": who}
-	depth := 1
 	if subject.Actor != "" {
 		var before map[string]any
 		if err := json.Unmarshal([]byte(subject.Actor), &before); err != nil {
 			return "", storeError(symbolon.Wrap(symbolon.Internal, "actor", err))
 		}
 		act["act"] = before
-		for ; before != nil; depth++ {
-			before, _ = before["act"].(map[string]any)
-		}
-	}
-	if depth > maxActors {
-		return "", c.no(InvalidRequest, "The token was exchanged too many times, one after the other.")
 	}
 	text, err := json.Marshal(act)
 	if err != nil {

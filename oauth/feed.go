@@ -215,9 +215,13 @@ func (f *Feed) Over(g *symbolon.Grant) bool {
 	// Compared with the connection's birth, not the token's: a token that was
 	// refreshed in the moment of the ending belongs to a connection that is over.
 	born := g.Connection.Time()
+	own := born
+	if len(g.Sources) > 0 {
+		own = g.IssuedAt // the connection is another app's; this one's part begins here
+	}
 	return !born.After(f.accounts[g.Account]) ||
-		!born.After(f.clients[g.Client]) ||
-		!born.After(f.pairs[pairKey{g.Account, g.Client}]) ||
+		!own.After(f.clients[g.Client]) ||
+		!own.After(f.pairs[pairKey{g.Account, g.Client}]) ||
 		len(g.Sources) > 0 && slices.ContainsFunc(g.Sources, func(id symbolon.ClientID) bool {
 			return !born.After(f.clients[id]) || !born.After(f.pairs[pairKey{g.Account, id}])
 		})

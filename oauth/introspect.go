@@ -45,6 +45,11 @@ func (e *Engine) asker(ctx context.Context, q *TokenQuery) (*caller, error) {
 			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
 		}
 	}
+	// RFC 7662 §2.1, RFC 7009 §2.1: who says nothing of who it is has not proven
+	// itself, which is 401.
+	if q.Credentials.none() {
+		return nil, refuse(InvalidClient, "The app that asks must prove itself; send its client_id and client_secret in an Authorization header of the scheme Basic, or in the body.")
+	}
 	now := e.clock.Now()
 	app, err := e.authenticate(ctx, &q.Credentials, now)
 	if err != nil {
@@ -198,11 +203,7 @@ func (e *Engine) entitled(app *symbolon.App, g *symbolon.Grant) bool {
 		return len(app.Settings.APIResources) == 0 && e.meantForUs(g)
 	}
 	return slices.ContainsFunc(app.Settings.APIResources, func(own string) bool {
-		want, _ := canonical(own)
-		return slices.ContainsFunc(g.Resource, func(uri string) bool {
-			same, _ := canonical(uri)
-			return same == want
-		})
+		return slices.ContainsFunc(g.Resource, func(uri string) bool { return sameResource(uri, own) })
 	})
 }
 

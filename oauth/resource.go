@@ -62,10 +62,7 @@ func (e *Engine) target(app *symbolon.App, asked []string) ([]string, error) {
 					known = append(known, r.URI)
 				}
 			}
-			i := slices.IndexFunc(known, func(k string) bool {
-				same, _ := canonical(k)
-				return same == uri
-			})
+			i := slices.IndexFunc(known, func(k string) bool { return sameResource(k, text) })
 			if i < 0 {
 				return nil, refuse(InvalidTarget, "A resource is none that this app may ask tokens for.")
 			}
@@ -101,6 +98,14 @@ func canonical(text string) (string, bool) {
 		u.Path, u.RawPath = "", ""
 	}
 	return u.String(), true
+}
+
+// sameResource reports whether two texts name one resource. Clients add and drop a
+// final slash, and no owner means two APIs by that.
+func sameResource(a, b string) bool {
+	one, ok1 := canonical(a)
+	two, ok2 := canonical(b)
+	return ok1 && ok2 && strings.TrimSuffix(one, "/") == strings.TrimSuffix(two, "/")
 }
 
 // CheckResource reports whether a text may name a resource. The error, of kind
@@ -206,9 +211,5 @@ func (e *Engine) meantForUs(g *symbolon.Grant) bool {
 	if len(g.Resource) == 0 {
 		return true
 	}
-	own, _ := canonical(e.cfg.Issuer)
-	return slices.ContainsFunc(g.Resource, func(uri string) bool {
-		same, ok := canonical(uri)
-		return ok && same == own
-	})
+	return slices.ContainsFunc(g.Resource, func(uri string) bool { return sameResource(uri, e.cfg.Issuer) })
 }

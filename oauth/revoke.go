@@ -44,6 +44,15 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		return none, c.no(InvalidGrant, "The token was given to another app; nothing was revoked.")
 	}
 
+	switch {
+	case len(grant.Sources) > 0:
+		// What came of an exchange has no id of its own, and the connection is
+		// another app's to end.
+		return none, c.no(UnsupportedTokenType, "A token that came of an exchange cannot be revoked alone; it is over with the token that it was made from.")
+	case grant.Account == "" && (!c.now.Before(grant.ExpiresAt) || e.feed.Over(&grant)):
+		return none, nil // nothing would keep a second change from being written
+	}
+
 	// 4. Spend: as it was ended before, so it stays.
 	end := symbolon.End{Connection: grant.Connection, Token: alone, Reason: symbolon.ByApp, Now: c.now}
 	if _, err := e.store.End(context.WithoutCancel(ctx), end); err != nil {

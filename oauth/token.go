@@ -216,10 +216,10 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	return expires, nil
 }
 
-// HasTokenParams reports whether any of the parameters is one of a token
-// request, which a query must not have (RFC 6749 §2.3.1).
+// HasTokenParams reports whether any of the parameters is one of a token request,
+// or of one about a token, which a query must not have (RFC 6749 §2.3.1).
 func HasTokenParams(p *Params) bool {
-	for _, names := range [][]string{tokenNames, exchangeNames} {
+	for _, names := range [][]string{tokenNames, exchangeNames, tokenQueryNames} {
 		if slices.ContainsFunc(names, p.Has) {
 			return true
 		}

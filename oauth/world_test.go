@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
 	"pgregory.net/rapid"
@@ -93,6 +94,12 @@ func newWorldOn(t rapid.TB, open func(symbolon.Clock) symbolon.Store, configure 
 	w.ok(err)
 	w.ring, err = seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
 	w.ok(err)
+	if w.cfg.Signing == nil {
+		signs, err := jwt.NewKey(root, "ES256")
+		w.ok(err)
+		w.cfg.Signing, err = jwt.NewRing([]*seal.RootKey{root}, []symbolon.Key{signs})
+		w.ok(err)
+	}
 
 	app := func(name string, public bool, uris ...string) symbolon.App {
 		a := symbolon.App{ID: symbolon.ClientID("sym_app_" + name), Name: name, Public: public, RedirectURIs: uris,

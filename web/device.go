@@ -177,14 +177,15 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request, ev *event
 	}
 	ev.account = who.Account.ID
 	pending, err := h.Engine.Device(r.Context(), f.Device.Code, who.Account.ID, ev.address)
-	if err != nil {
-		if oauthError(err).Refusal == oauth.InvalidGrant {
-			return h.goOn(w, r, ev, f) // which says what became of it
-		}
-		return err
+	if err == nil {
+		ev.client = pending.App.ID
+		err = h.Engine.Answer(r.Context(), pending, *who, action == "allow")
 	}
-	ev.client = pending.App.ID
-	if err := h.Engine.Answer(r.Context(), pending, *who, action == "allow"); err != nil {
+	switch {
+	case err == nil:
+	case oauthError(err).Refusal == oauth.InvalidGrant || oauthError(err).Refusal == oauth.TooManyRequests:
+		return h.goOn(w, r, ev, f) // which says what became of it
+	default:
 		return err
 	}
 	f.Device = &deviceFlow{Done: action, App: pending.App.Name}

@@ -26,7 +26,8 @@ func (h *Handler) standardAuthorize(w http.ResponseWriter, r *http.Request, ev *
 		if err != nil {
 			return err
 		}
-		answer, err := h.Engine.Authorize(r.Context(), &req, oauth.Actor{SignedIn: signedIn})
+		asked := req // as it came: what goes without saying must stay unsaid in the flow
+		answer, err := h.Engine.Authorize(r.Context(), &asked, oauth.Actor{SignedIn: signedIn})
 		if err == nil {
 			ev.client, ev.account = answer.App.ID, answer.Account.ID
 			return h.redirect(w, r, ev, answer.Callback.URL())
