@@ -1,0 +1,278 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// nginxConf is nginx in one process, with nothing outside its directory. %s is
+// its address and the configuration of docs/protect-an-api.md.
+const nginxConf = `
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log error.log warn;
+events { worker_connections 64; }
+http {
+    access_log off;
+    client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    server {
+        listen %s;
+        server_name api.test;
+        %s
+    }
+}
+`
+
+// startNginx starts nginx with the configuration of the documentation, in front
+// of an API, and returns its base URL.
+func startNginx(t *testing.T, symbolon, api string) string {
+	t.Helper()
+	program, err := exec.LookPath("nginx")
+	if err != nil {
+		t.Fatal("there is no nginx on this machine; “make setup” installs it")
+	}
+	page, err := os.ReadFile("../docs/protect-an-api.md")
+	must(t, err)
+	block := regexp.MustCompile("(?s)```nginx\n(.*?)```").FindSubmatch(page)
+	if block == nil {
+		t.Fatal("the page has no configuration for nginx")
+	}
+	host := func(base string) string { return strings.TrimPrefix(base, "http://") }
+	conf := string(block[1])
+	for from, to := range map[string]string{"127.0.0.1:8080": host(symbolon), "127.0.0.1:9000": host(api)} {
+		if !strings.Contains(conf, from) {
+			t.Fatalf("the configuration does not name %s", from)
+		}
+		conf = strings.ReplaceAll(conf, from, to)
+	}
+	address := freePort(t)
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "nginx.conf"), fmt.Appendf(nil, nginxConf, address, conf), 0o600))
+	cmd := exec.Command(program, "-p", dir, "-e", "error.log", "-c", "nginx.conf")
+	output := &strings.Builder{}
+	cmd.Stdout, cmd.Stderr = output, output
+	must(t, cmd.Start())
+	gone := make(chan error, 1)
+	go func() { gone <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-gone:
+		case <-time.After(10 * time.Second):
+			cmd.Process.Kill()
+		}
+	})
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res, err := bare.Get("http://" + address + "/")
+		if err == nil {
+			res.Body.Close()
+			return "http://" + address
+		}
+		select {
+		case err := <-gone:
+			gone <- err
+			text, _ := os.ReadFile(filepath.Join(dir, "error.log"))
+			t.Fatalf("nginx ended: %v\n%s\n%s", err, output, text)
+		default:
+		}
+		if time.Now().After(until) {
+			t.Fatalf("nginx does not answer: %v", err)
+		}
+	}
+}
+
+// The configuration of docs/protect-an-api.md, run by a real nginx in front of an
+// API that says what reached it.
+func TestNginx(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t, newDir())
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if r.URL.Path == "/api/broken" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		fmt.Fprintf(w, "%s %s; subject %q; client %q; scope %q; authorization %q; underscores %q; body %q", r.Method, r.URL.Path, r.Header["X-Auth-Subject"],
+			r.Header["X-Auth-Client"], r.Header["X-Auth-Scope"], r.Header["Authorization"], r.Header["X_auth_subject"], body)
+	}))
+	t.Cleanup(api.Close)
+	base := startNginx(t, d.base, api.URL)
+	a := d.newApp(t, d.greet.RedirectURIs[0])
+	tk := a.connect(t, "scope", "connect other")
+	call := func(method, path, body string, opts ...option) *reply {
+		t.Helper()
+		return send(t, bare, request(t, method, base+path, strings.NewReader(body), opts...))
+	}
+	through := func(r *reply, method, path, body string) {
+		t.Helper()
+		want := fmt.Sprintf(`%s %s; subject [%q]; client [%q]; scope ["connect other"]; authorization []; underscores []; body %q`, method, path, janeID, a.ID, body)
+		if r.Status != 200 || string(r.Body) != want {
+			t.Errorf("got %d %s\nwant 200 %s", r.Status, r.Body, want)
+		}
+	}
+
+	// A good token: the API hears whose it is, from us and from nobody else.
+	through(call("GET", "/api/orders", "", bearer(tk.access)), "GET", "/api/orders", "")
+	through(call("POST", "/api/orders", "one", bearer(tk.access)), "POST", "/api/orders", "one")
+	through(call("GET", "/api/orders", "", bearer(tk.access), header("X-Auth-Subject", "evil"), header("X-Auth-Client", "evil"), header("X-Auth-Scope", "admin"),
+		func(r *http.Request) {
+			r.Header["X_Auth_Subject"] = []string{"evil"}
+			r.Header["x-auth-subject"] = []string{"evil"}
+		}),
+		"GET", "/api/orders", "")
+
+	// RFC6750-3-a, RFC6750-3.1-a: what is refused does not reach the API, and the
+	// challenge reaches the client, once.
+	refusedBy := func(r *reply, status int, code, challenge string) {
+		t.Helper()
+		got := r.Header.Values("WWW-Authenticate")
+		if r.Status != status || len(got) != 1 || !strings.HasPrefix(got[0], challenge) || r.text("error") != code || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("got %d %v %s, want %d, %s and %s", r.Status, r.Header, r.Body, status, challenge, code)
+		}
+	}
+	refusedBy(call("GET", "/api/orders", ""), 401, "invalid_token", `Bearer realm="symbolon", scope="connect"`)
+	refusedBy(call("GET", "/api/orders", "", header("X-Auth-Subject", janeID)), 401, "invalid_token", `Bearer realm="symbolon", scope="connect"`)
+	refusedBy(call("GET", "/api/orders", "", bearer("sym_at_none")), 401, "invalid_token", `Bearer realm="symbolon", error="invalid_token"`)
+	refusedBy(call("GET", "/api/orders", "", header("Authorization", "DPoP "+tk.access)), 401, "invalid_token", `Bearer realm="symbolon"`)
+	narrow := a.connect(t, "scope", "other")
+	refusedBy(call("GET", "/api/orders", "", bearer(narrow.access)), 403, "insufficient_scope", `Bearer realm="symbolon", error="insufficient_scope"`)
+
+	// A token for another API is none for this one.
+	other := a.connect(t, "resource", "https://other.test")
+	refusedBy(call("GET", "/api/orders", "", bearer(other.access)), 401, "invalid_token", `Bearer realm="symbolon", error="invalid_token"`)
+
+	// What only nginx may ask is nobody else's, and a failure of the API is its own.
+	if r := call("GET", "/_symbolon", "", bearer(tk.access)); r.Status != 404 {
+		t.Errorf("/_symbolon from outside: %d", r.Status)
+	}
+	if r := call("GET", "/api/broken", "", bearer(tk.access)); r.Status != 500 || !strings.HasPrefix(string(r.Body), "GET /api/broken") {
+		t.Errorf("an API that fails: %d %s", r.Status, r.Body)
+	}
+
+	// Ended is ended at the next request.
+	if r := d.get(t, "/invalidate", bearer(tk.access)); r.Status != 204 {
+		t.Fatalf("/invalidate: %d %s", r.Status, r.Body)
+	}
+	refusedBy(call("GET", "/api/orders", "", bearer(tk.access)), 401, "invalid_token", `Bearer realm="symbolon", error="invalid_token"`)
+
+	// The server away: 503 with Retry-After, since an app throws its token away at
+	// 401.
+	if status := d.stop(); status != 0 {
+		t.Errorf("the demo ended with %d\n%s", status, d.logTail())
+	}
+	r := call("GET", "/api/orders", "", bearer(narrow.access))
+	if r.Status != 503 || r.Header.Get("Retry-After") == "" || r.text("error") != "temporarily_unavailable" || r.Header.Get("WWW-Authenticate") != "" {
+		t.Errorf("without a server: %d %v %s", r.Status, r.Header, r.Body)
+	}
+}
+
+// The example API of the documentation, built and run against a real server.
+func TestExampleAPI(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t, newDir())
+	binary := filepath.Join(t.TempDir(), "example-api")
+	if out, err := exec.Command("go", "build", "-o", binary, "../docs/example-api").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	var own struct {
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	d.cli(t, "", &own, "app", "create", "--name", "Orders", "--api", "--grant", "client_credentials")
+	secret(kindSecret, own.Secret)
+	listen := freePort(t)
+	cmd := exec.Command(binary)
+	cmd.Env = append(environ(), "LISTEN="+listen, "ISSUER="+d.base, "CLIENT_ID="+own.ID, "CLIENT_SECRET="+own.Secret)
+	cmd.Stderr = os.Stderr
+	must(t, cmd.Start())
+	t.Cleanup(func() { cmd.Process.Kill(); _ = cmd.Wait() })
+	base := "http://" + listen
+	call := func(method, path string, opts ...option) *reply {
+		t.Helper()
+		return send(t, bare, request(t, method, base+path, nil, opts...))
+	}
+	for until := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if res, err := bare.Get(base + "/"); err == nil {
+			res.Body.Close()
+			break
+		} else if time.Now().After(until) {
+			t.Fatal(err)
+		}
+	}
+	a := d.newApp(t, d.greet.RedirectURIs[0])
+	signed := d.newApp(t, d.greet.RedirectURIs[0], "--token-format", "jwt")
+	want := func(name string, r *reply, status int, text string) {
+		t.Helper()
+		if r.Status != status || !strings.Contains(r.Header.Get("WWW-Authenticate")+string(r.Body), text) {
+			t.Errorf("%s: %d %v %s, want %d with %s", name, r.Status, r.Header, r.Body, status, text)
+		}
+	}
+
+	// RFC9728-5.1-a: who comes without a token finds the server.
+	r := call("GET", "/orders")
+	want("no token", r, 401, "resource_metadata=")
+	at := regexp.MustCompile(`resource_metadata="([^"]*)"`).FindStringSubmatch(r.Header.Get("WWW-Authenticate"))
+	if len(at) != 2 || !strings.HasPrefix(at[1], base) {
+		t.Fatalf("challenge: %v", r.Header)
+	}
+	r = call("GET", strings.TrimPrefix(at[1], base))
+	if servers, _ := r.JSON["authorization_servers"].([]any); r.Status != 200 || r.text("resource") != base || len(servers) != 1 || servers[0] != d.base {
+		t.Errorf("metadata: %d %s", r.Status, r.Body)
+	}
+
+	// A token that names no API, sealed and signed; one that names this API; and
+	// those that do not count.
+	sealed, jwt := a.connect(t), signed.connect(t)
+	named := signed.connectFor(t, base)
+	if strings.Count(sealed.access, ".") != 0 || strings.Count(jwt.access, ".") != 2 || strings.Count(named.access, ".") != 2 {
+		t.Fatal("the tokens are not of the formats that were asked for")
+	}
+	want("sealed", call("GET", "/orders", bearer(sealed.access)), 200, "account "+janeID+", for app "+a.ID)
+	want("a JWT", call("GET", "/orders", bearer(jwt.access)), 200, "account "+janeID+", for app "+signed.ID)
+	want("a JWT for it", call("GET", "/orders", bearer(named.access)), 200, "for app "+signed.ID)
+	want("a JWT for another", call("GET", "/orders", bearer(signed.connectFor(t, "https://other.test").access)), 401, "invalid_token")
+	want("a sealed one for another", call("GET", "/orders", bearer(a.connectFor(t, "https://other.test").access)), 401, "invalid_token")
+	want("a refresh token", call("GET", "/orders", bearer(sealed.refresh)), 401, "invalid_token")
+	want("without the scope", call("POST", "/orders", bearer(sealed.access)), 403, `scope="connect orders:write"`)
+
+	// Ended is over when the answer is no longer believed, after 5 s.
+	if r := d.get(t, "/invalidate", bearer(sealed.access)); r.Status != 204 {
+		t.Fatalf("/invalidate: %d %s", r.Status, r.Body)
+	}
+	end := time.Now()
+	for call("GET", "/orders", bearer(sealed.access)).Status != 401 {
+		if time.Since(end) > 6*time.Second {
+			t.Fatal("a token that was ended 6 s ago is taken")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+
+	// The server away: JWTs go on, and about the others no one is told 401.
+	fresh := a.connect(t)
+	d.stop()
+	want("a JWT, the server away", call("GET", "/orders", bearer(jwt.access)), 200, janeID)
+	r = call("GET", "/orders", bearer(fresh.access))
+	want("a sealed one, the server away", r, 503, "temporarily_unavailable")
+	if r.Header.Get("Retry-After") == "" {
+		t.Errorf("503 without Retry-After: %v", r.Header)
+	}
+}
+
+// connectFor is connect for an API (RFC 8707).
+func (a *app) connectFor(t testing.TB, resource string) tokens {
+	t.Helper()
+	v := a.redemption(a.code(t, "resource", resource))
+	return granted(t, a.s.post(t, "/oauth2/token", v))
+}
