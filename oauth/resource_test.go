@@ -218,12 +218,12 @@ func TestJWTAccessTokens(t *testing.T) {
 		if c["aud"] != w.cfg.Issuer {
 			t.Errorf("%v", c)
 		}
-		info, err := w.Info(w.ctx, own.AccessToken)
+		info, err := w.Info(w.ctx, Bearer(own.AccessToken))
 		w.ok(err)
 		if info.User != w.U1.Name { // read, since the token does not say it
 			t.Errorf("%+v", info)
 		}
-		_, err = w.Invalidate(w.ctx, own.AccessToken)
+		_, err = w.Invalidate(w.ctx, Bearer(own.AccessToken))
 		w.ok(err)
 		w.dead(own)
 		w.edit(w.C1.ID, func(a *symbolon.App) { a.Settings.Token = symbolon.TokenSealed })
@@ -240,7 +240,7 @@ func TestJWTAccessTokens(t *testing.T) {
 		for name, end := range map[string]func(*TokenResponse){
 			"the refresh token is revoked": func(a *TokenResponse) { w.ok(w.revoke(&w.C1, a.RefreshToken)) },
 			"it is revoked":                func(a *TokenResponse) { w.ok(w.revoke(&w.C1, a.AccessToken)) },
-			"step 6":                       func(a *TokenResponse) { _, err := w.Invalidate(w.ctx, a.AccessToken); w.ok(err) },
+			"step 6":                       func(a *TokenResponse) { _, err := w.Invalidate(w.ctx, Bearer(a.AccessToken)); w.ok(err) },
 			"the consent is withdrawn":     func(*TokenResponse) { w.end(symbolon.End{Account: w.U1.ID, Client: w.C1.ID}) },
 			"all of the account is ended":  func(*TokenResponse) { w.end(symbolon.End{Account: w.U1.ID}) },
 			"all of the app is ended":      func(*TokenResponse) { w.end(symbolon.End{Client: w.C1.ID}) },
@@ -266,7 +266,7 @@ func TestJWTAccessTokens(t *testing.T) {
 	claims := claimsOf(good).with(claimsOf{"aud": w.cfg.Issuer})
 	refuse := func(t *testing.T, forged string) {
 		t.Helper()
-		_, err := w.Info(w.ctx, forged)
+		_, err := w.Info(w.ctx, Bearer(forged))
 		w.refused(err, InvalidToken)
 		_, err = w.exchange(&w.R1, forged)
 		w.refused(err, InvalidRequest)

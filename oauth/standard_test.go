@@ -217,7 +217,7 @@ func TestClientCredentials(t *testing.T) {
 		}
 		b, err := w.own(&w.M1)
 		w.ok(err)
-		_, err = w.Info(w.ctx, b.AccessToken)
+		_, err = w.Info(w.ctx, Bearer(b.AccessToken))
 		w.refused(err, InvalidToken)
 		if said := w.told(&w.M1, b.AccessToken); said["sub"] != string(w.M1.ID) || said["username"] != nil {
 			t.Errorf("%v", said)
@@ -235,7 +235,7 @@ func TestClientCredentials(t *testing.T) {
 		w.store.Plan(func(string) storetest.Fault { return storetest.NoFault })
 		b, err := w.own(&w.M1)
 		w.ok(err)
-		_, err = w.Invalidate(w.ctx, a.AccessToken) // step 6
+		_, err = w.Invalidate(w.ctx, Bearer(a.AccessToken)) // step 6
 		w.ok(err)
 		w.ok(w.revoke(&w.M1, b.AccessToken)) // RFC7009-2.1-c
 		w.start()                            // another node
@@ -298,7 +298,7 @@ func TestKindsOfTokens(t *testing.T) {
 	for _, id := range []string{"RFC9068-5-a", "B58", "B97"} {
 		w.run(id, func(t *testing.T) {
 			for what, token := range tokens {
-				_, err := w.Info(w.ctx, token)
+				_, err := w.Info(w.ctx, Bearer(token))
 				want(what, err, InvalidToken, "sealed")
 				_, err = w.exchange(&w.R1, token)
 				want(what, err, InvalidRequest, "sealed", "JWT")
@@ -320,7 +320,7 @@ func TestKindsOfTokens(t *testing.T) {
 				if what == "sealed" || what == "JWT" || what == "refresh" {
 					continue
 				}
-				_, err = w.Invalidate(w.ctx, token)
+				_, err = w.Invalidate(w.ctx, Bearer(token))
 				w.refused(err, InvalidToken)
 				w.ok(w.revoke(&w.C1, token)) // RFC7009-2.2-a: as good as revoked
 			}
