@@ -31,8 +31,8 @@ type Credentials struct {
 	fault string // what is wrong with the header, or ""
 }
 
-// none reports whether nothing at all was sent.
-func (c *Credentials) none() bool {
+// sentNothing reports whether nothing at all was sent.
+func (c *Credentials) sentNothing() bool {
 	return c.fault == "" && !c.Basic && c.BodyID == "" && c.BodySecret == "" && c.Assertion == "" && c.AssertionType == ""
 }
 

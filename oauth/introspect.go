@@ -47,7 +47,7 @@ func (e *Engine) asker(ctx context.Context, q *TokenQuery) (*caller, error) {
 	}
 	// RFC 7662 §2.1, RFC 7009 §2.1: who says nothing of who it is has not proven
 	// itself, which is 401.
-	if q.Credentials.none() {
+	if q.Credentials.sentNothing() {
 		return nil, refuse(InvalidClient, "The app that asks must prove itself; send its client_id and client_secret in an Authorization header of the scheme Basic, or in the body.")
 	}
 	now := e.clock.Now()
