@@ -90,8 +90,10 @@ type Actor struct {
 	// Chosen is the account that the person chose in this flow, or empty.
 	Chosen symbolon.AccountID
 	// Allowed and Denied are the person's answer to the consent page that named
-	// Chosen and these scopes.
+	// Chosen and these scopes. Said is the digest of what it showed of an app that
+	// registered itself; what has changed meanwhile was not allowed.
 	Allowed, Denied bool
+	Said            []byte
 }
 
 // Need is what an authorization request still needs.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -117,6 +118,9 @@ func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Auth
 		return NeedNothing, nil
 	}
 	if who.Allowed && who.Chosen == account.ID {
+		if r := app.Settings.Registration; r != nil && who.Said != nil && !bytes.Equal(r.Digest, who.Said) {
+			return NeedConsent, nil
+		}
 		return NeedNothing, nil
 	}
 	answer.New = answer.Scope

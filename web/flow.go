@@ -21,6 +21,8 @@ type flow struct {
 	Query string `json:"query,omitempty"`
 	// Standard is set when it began at the standard surface.
 	Standard bool `json:"standard,omitempty"`
+	// CrossSite is set when another site sent the browser.
+	CrossSite bool `json:"cross_site,omitempty"`
 	// Browser is the SHA-256 of the flow cookie of the browser that began it.
 	Browser []byte `json:"browser"`
 	// Begun is when it began, Expires until when its pages are good.
@@ -36,6 +38,8 @@ type flow struct {
 	Consent bool `json:"consent,omitempty"`
 	// Device is set when the person came to connect a device, or nil.
 	Device *deviceFlow `json:"device,omitempty"`
+	// Said is the digest of what the page shows of an app that registered itself.
+	Said []byte `json:"said,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -112,7 +116,8 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, ev *event, req *
 	if !ok {
 		browser = h.newBrowserCookie(w, flowCookie)
 	}
-	f := &flow{Query: req.Query(), Standard: req.Standard, Browser: browser[:], Begun: h.Engine.Now()}
+	f := &flow{Query: req.Query(), Standard: req.Standard, Browser: browser[:], Begun: h.Engine.Now(),
+		CrossSite: r.Header.Get("Sec-Fetch-Site") == "cross-site"}
 	// The request is shown to the engine as it came, with what is wrong in it.
 	return h.next(w, r, ev, f, req, oauth.Actor{})
 }
@@ -148,7 +153,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 	if err != nil {
 		return err
 	}
-	who.Interactive, who.SignedIn = true, signedIn
+	who.Interactive, who.SignedIn, who.CrossSite = true, signedIn, f.CrossSite
 	if f.Other && who.Chosen == "" && !who.Denied {
 		// The person wants to sign in to yet another account; the request is
 		// checked all the same.

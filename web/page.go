@@ -39,11 +39,61 @@ type AppView struct {
 	HomeHost string
 }
 
-// NewAppView returns what a page shows of an app.
+// NewAppView returns what a page shows of an app. The site that an app names which
+// registered itself is left out, unless it is where the app's document lies: it
+// would stand there as if someone had checked it.
 func NewAppView(app *symbolon.App) AppView {
 	v := AppView{ID: string(app.ID), Name: app.Name}
-	if u, err := url.Parse(app.Home); err == nil && u.Host != "" {
-		v.Home, v.HomeHost = app.Home, u.Host
+	u, err := url.Parse(app.Home)
+	if err != nil || u.Host == "" || app.Settings.Registration != nil && u.Host != documentHost(app) {
+		return v
+	}
+	v.Home, v.HomeHost = app.Home, u.Host
+	return v
+}
+
+// documentHost returns the host of an app's client ID metadata document, or "".
+func documentHost(app *symbolon.App) string {
+	if r := app.Settings.Registration; r != nil && r.Document {
+		if u, err := url.Parse(r.ClientID); err == nil {
+			return u.Host
+		}
+	}
+	return ""
+}
+
+// UnverifiedView is what a page shows of an app that registered itself. Every
+// field may be hostile.
+type UnverifiedView struct {
+	// Host is where its client ID metadata document lies, or empty.
+	Host string
+	// Local says that it can be reached on the person's own computer only.
+	Local bool
+	// Policy and Terms are https URLs that it names, or empty. They become links
+	// that show their hosts. Its logo is never shown: it would be fetched from
+	// elsewhere, and could be anyone's.
+	Policy, Terms         string
+	PolicyHost, TermsHost string
+}
+
+// NewUnverifiedView returns what a page shows of an app that registered itself, or
+// nil for another.
+func NewUnverifiedView(app *symbolon.App) *UnverifiedView {
+	r := app.Settings.Registration
+	if r == nil {
+		return nil
+	}
+	v := &UnverifiedView{Host: documentHost(app), Local: true}
+	for _, uri := range app.RedirectURIs {
+		if u, err := url.Parse(uri); err != nil || !isLoopback(u.Hostname()) {
+			v.Local = false
+		}
+	}
+	if u, err := url.Parse(r.PolicyURI); err == nil && u.Host != "" {
+		v.Policy, v.PolicyHost = r.PolicyURI, u.Host
+	}
+	if u, err := url.Parse(r.TermsURI); err == nil && u.Host != "" {
+		v.Terms, v.TermsHost = r.TermsURI, u.Host
 	}
 	return v
 }
@@ -162,6 +212,8 @@ type ConsentPage struct {
 	// Loopback says that this is an app on the person's own computer, whose
 	// name no one can vouch for: the page warns of it.
 	Loopback bool
+	// Unverified is set for an app that registered itself.
+	Unverified *UnverifiedView
 	// Device is the code that a device shows, which is connected instead of an
 	// app that the person comes from; empty otherwise. The page asks to compare
 	// it, and there is no way back.

@@ -87,6 +87,9 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request, ev *event) erro
 func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event, f *flow, req *oauth.AuthorizeRequest, answer *oauth.Authorization) error {
 	sealed := *f
 	sealed.Chosen, sealed.Consent = answer.Account.ID, true
+	if r := answer.App.Settings.Registration; r != nil {
+		sealed.Said = r.Digest
+	}
 	text, err := h.sealFlow(sealed)
 	if err != nil {
 		return err
@@ -94,6 +97,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 	p := &ConsentPage{
 		App:         NewAppView(answer.App),
 		Account:     NewAccountView(&answer.Account),
+		Unverified:  NewUnverifiedView(answer.App),
 		RedirectURI: req.RedirectURI,
 		Details:     answer.Details,
 		Flow:        text,
@@ -132,7 +136,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 	if err != nil {
 		return err
 	}
-	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen}
+	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen, Said: f.Said}
 	switch form.First("action") {
 	case "allow":
 		who.Allowed = true
@@ -195,7 +199,13 @@ func explain(e *oauth.Error) (title, who, how string) {
 		return "This address is not one of the app's", "The developer of the app", "Register the address that was sent, or send one that is registered, the same character by character."
 	case e.Refusal == oauth.UnknownClient:
 		return "No such app", "The developer of the app", "Compare the client_id in the link with the one that was shown when the app was registered."
-	case e.Refusal == oauth.Unavailable:
+	case e.Refusal == oauth.InvalidDocument:
+		return "The app's own description cannot be used", "The developer of the app", "Mend the document at the address that the app uses as its client_id, as the sentence above says."
+	case e.Refusal == oauth.AccessDenied:
+		return "Nothing was connected", "You", "Go back to the app and start again from there, if you want to."
+	case e.Refusal == oauth.LoginRequired:
+		return "No one is signed in", "The developer of the app", "Send people here without prompt=none, so that they can sign in."
+	case e.Refusal == oauth.Unavailable || e.Refusal == oauth.TooManyRequests:
 		return "Not right now", "The operator of this server", "Wait a moment and load this page again. Nothing was lost."
 	case e.Refusal == oauth.ServerError:
 		return "Something broke here", "The operator of this server", "Tell them the request id below: the cause is in the log under it."

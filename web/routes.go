@@ -14,6 +14,7 @@ type route struct {
 	path    string
 	get     handler
 	post    handler
+	put     handler
 	delete  handler
 	kind    kind
 	surface surface // whose statuses its refusals have
@@ -79,6 +80,7 @@ func (h *Handler) table() map[string]*route {
 		{path: "/healthz", get: h.healthz},
 		{path: "/readyz", get: h.readyz},
 	}
+	routes = append(routes, h.registrationRoutes()...)
 	if h.play != nil {
 		routes = append(routes, h.play.routes()...)
 	}
@@ -94,6 +96,9 @@ func (h *Handler) table() map[string]*route {
 		}
 		if r.post != nil {
 			methods = append(methods, http.MethodPost)
+		}
+		if r.put != nil {
+			methods = append(methods, http.MethodPut)
 		}
 		if r.delete != nil {
 			methods = append(methods, http.MethodDelete)
@@ -134,6 +139,8 @@ func (r *route) handler(method string) handler {
 		}
 	case http.MethodPost:
 		return r.post
+	case http.MethodPut:
+		return r.put
 	case http.MethodDelete:
 		return r.delete
 	}
