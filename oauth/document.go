@@ -37,6 +37,8 @@ const (
 	maxDocuments = 1000
 	// invalidAge is how long a document that cannot be used is not read again.
 	invalidAge = 30 * time.Second
+	// maxDocument bounds a document, in bytes (§6.6 of the draft).
+	maxDocument = 5 << 10
 	// maxDocumentURL bounds the URL of a document, in bytes.
 	maxDocumentURL = 500
 )
@@ -170,6 +172,9 @@ func (e *Engine) readDocument(ctx context.Context, id string, now time.Time) doc
 func (e *Engine) parseDocument(id string, body []byte, now time.Time) (*symbolon.App, error) {
 	unusable := func(why string) error {
 		return refuse(InvalidDocument, "The client ID metadata document at the client_id cannot be used: "+why)
+	}
+	if len(body) > maxDocument {
+		return nil, unusable("it is larger than 5 KB.")
 	}
 	object, err := readObject(body)
 	if err != nil {

@@ -240,6 +240,7 @@ func TestDocuments(t *testing.T) {
 		{"B69: NaN", strings.Replace(whole, "{", `{"x":NaN,`, 1), false},
 		{"B69: 1e400", strings.Replace(whole, "{", `{"x":1e400,`, 1), true},
 		{"B69: deep nesting", strings.Replace(whole, "{", `{"x":`+strings.Repeat("[", 50)+strings.Repeat("]", 50)+`,`, 1), false},
+		{"CIMD-5-a: too large", whole + strings.Repeat(" ", 5<<10), false},
 		{"a list", "[" + whole + "]", false},
 		{"nothing", "", false},
 		{"not UTF-8", strings.Replace(whole, "X1", "\xff", 1), false},
@@ -495,6 +496,29 @@ func TestCrossSite(t *testing.T) {
 	who.CrossSite = true
 	_, err := w.Authorize(w.ctx, w.request(x1, "prompt=none"), who)
 	w.redirected(err, ConsentRequired, uriX1, "xyz")
+}
+
+// What was not shown was not allowed: a document that changes while the person
+// looks at the page.
+func TestChangedWhileAsked(t *testing.T) {
+	w, s := newSite(t)
+	answer, err := w.Authorize(w.ctx, w.request(x1), Actor{Interactive: true, SignedIn: w.signedIn(w.U1)})
+	w.ok(err)
+	who := w.allowing()
+	who.Said = answer.App.Settings.Registration.Digest
+	s.documents[urlX1] = changed(documentX1, map[string]any{"client_name": "Another"})
+	w.clock.pass(11 * time.Minute)
+	answer, err = w.Authorize(w.ctx, w.request(x1), who)
+	w.ok(err)
+	if answer.Need != NeedConsent || answer.App.Name != "Another" {
+		t.Errorf("need %d, app %+v", answer.Need, answer.App)
+	}
+	who.Said = answer.App.Settings.Registration.Digest
+	answer, err = w.Authorize(w.ctx, w.request(x1), who)
+	w.ok(err)
+	if answer.Need != NeedNothing {
+		t.Errorf("need %d", answer.Need)
+	}
 }
 
 // Whatever a document holds: no panic, and no app that breaks a rule.

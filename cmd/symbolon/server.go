@@ -94,6 +94,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	}
 	running.Go(func() { feed.Run(beside) })
 	running.Go(func() { giveBack(beside, handler.Served) })
+	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
 			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
@@ -206,6 +207,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,
 		RegistrationScopes: s.registrationScopes,
+		Fetch:              s.fetcher(),
 	}
 	for _, scope := range s.scopes {
 		cfg.Scopes = append(cfg.Scopes, scope.Name)

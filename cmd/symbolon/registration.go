@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/symbolon/symbolon/fetch"
+	"github.com/symbolon/symbolon/web"
+)
+
+// maxFetched bounds what is fetched of apps, in bytes: a key set is the largest.
+const maxFetched = 64 << 10
+
+// fetcher gets what apps have elsewhere: their metadata documents and key sets.
+func (s *server) fetcher() func(ctx context.Context, url string) ([]byte, time.Duration, error) {
+	client := fetch.New(fetch.Options{
+		MaxBytes: maxFetched,
+		Loopback: s.sandbox != nil, // whoever tries things out has them on this computer
+		Clock:    s.clock,
+	})
+	return func(ctx context.Context, url string) ([]byte, time.Duration, error) {
+		doc, err := client.Get(ctx, url)
+		return doc.Body, doc.MaxAge, err
+	}
+}
+
+// expireEvery is how often rows are deleted of apps that registered themselves and
+// that no one has allowed in time.
+const expireEvery = time.Hour
+
+// expire deletes them, at the start and then now and then.
+func expire(ctx context.Context, h *web.Handler, log *slog.Logger) {
+	if !h.Engine.Offers().Registration {
+		return
+	}
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		if n, err := h.Engine.Expire(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("apps that registered themselves and were never used cannot be deleted; it is tried again in an hour", "cause", err.Error())
+		} else if n > 0 {
+			log.Info("apps that registered themselves and were never used are deleted", "apps", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
