@@ -22,8 +22,10 @@ import (
 // script is what the bare handler reads: what to say in greeting, and each
 // path's answer.
 type script struct {
-	Greeting greeting          `json:"greeting"`
-	Answers  map[string]canned `json:"answers"`
+	Greeting greeting `json:"greeting"`
+	// Second is the app whose tokens are JWTs, where it is measured.
+	Second  greeting          `json:"second,omitzero"`
+	Answers map[string]canned `json:"answers"`
 }
 
 type canned struct {
@@ -83,7 +85,15 @@ func sample(p *process, g greeting) (script, error) {
 	if _, err = ask("/info", p.app.appendInfo(nil, access)); err != nil {
 		return s, err
 	}
-	_, err = ask("/refresh", p.app.appendRefresh(nil, refresh))
+	if _, err = ask("/refresh", p.app.appendRefresh(nil, refresh)); err == nil && p.standard != nil {
+		// The paths of the steps keep the answers that they have.
+		err = p.standard.sample(func(path string, request []byte) (answer, error) {
+			if _, known := s.Answers[path]; known {
+				return plain(p.addr)(path, request)
+			}
+			return ask(path, request)
+		})
+	}
 	return s, err
 }
 
@@ -105,6 +115,9 @@ func startBare(dir string, s script) (*process, error) {
 	p, g, err := start(exec.Command(self, "bare", file), filepath.Join(dir, "bare.log"))
 	if err != nil {
 		return nil, err
+	}
+	if s.Second.ClientID != "" {
+		p.standard = newStandardCaller(p.addr, p.app, g, s.Second)
 	}
 	mine, err := sample(p, g)
 	if err != nil {
@@ -144,7 +157,10 @@ func bareHandler(answers map[string]canned) http.Handler {
 		c.Header["Content-Length"] = []string{strconv.Itoa(len(c.Body))}
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, ok := answers[r.URL.Path]
+		c, ok := answers[r.URL.Path+"?"+r.URL.RawQuery]
+		if !ok {
+			c, ok = answers[r.URL.Path]
+		}
 		if !ok {
 			http.NotFound(w, r)
 			return

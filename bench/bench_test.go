@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log"
 	"math/rand/v2"
 	"net"
@@ -15,11 +16,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
@@ -184,7 +188,7 @@ func TestRatios(t *testing.T) {
 
 func TestGoals(t *testing.T) {
 	r := report{
-		Scenarios: []measured{{"info", 0.85, []figures{{}, {ToFirst: spread{0.84, 0.8, 0.9}}, {ToSecond: spread{0.95, 0.9, 1}}}}},
+		Scenarios: []measurement{{"info", 0.85, []figures{{}, {ToFirst: spread{0.84, 0.8, 0.9}}, {ToSecond: spread{0.95, 0.9, 1}}}}},
 		Startup:   startup{Request: spread{Median: 100}},
 		Memory:    []memory{{Resident: 40e6}},
 	}
@@ -199,7 +203,7 @@ func TestGoals(t *testing.T) {
 		t.Errorf("a quick run: %s", got)
 	}
 	r.Scenarios[0].Figures[1].ToFirst.Median = 0.85
-	r.Scale = &scale{InTurn: measured{Figures: []figures{{}, {}, {ToSecond: spread{Median: 0.89}}}}, Before: files{100, 10}, After: files{100, 50}}
+	r.Scale = &scale{InTurn: measurement{Figures: []figures{{}, {}, {ToSecond: spread{Median: 0.89}}}}, Before: files{100, 10}, After: files{100, 50}}
 	// info, its change, refresh of many, growth, start, memory
 	if got := verdicts(); got != "++-++-" {
 		t.Errorf("a full run: %s", got)
@@ -274,10 +278,13 @@ func newFake(t *testing.T) (*fake, *process) {
 }
 
 func TestLoadSpeaksEveryScenario(t *testing.T) {
-	for _, s := range scenarios {
+	for _, s := range stepScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			_, p := newFake(t)
-			talks := (&bench{Connections: 8}).same(s)(target{process: p})
+			talks, err := (&bench{Connections: 8}).same(s)(target{process: p})
+			if err != nil {
+				t.Fatal(err)
+			}
 			o, err := load(p.addr, os.Getpid(), talks, span{warm: 20 * time.Millisecond, time: 100 * time.Millisecond})
 			if err != nil || o.failures != 0 || o.done == 0 {
 				t.Fatalf("%d done, %d failures %q, %v", o.done, o.failures, o.samples, err)
@@ -286,6 +293,67 @@ func TestLoadSpeaksEveryScenario(t *testing.T) {
 				t.Errorf("%d latencies of %d, in %v", o.latency.n, o.done, o.elapsed)
 			}
 		})
+	}
+}
+
+// stepScenarios are those of the page's steps.
+func stepScenarios() []scenario {
+	return slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.talk == nil })
+}
+
+// The standard surface: what is asked is what was meant, no proof is sent twice,
+// and an answer that is another is counted.
+func TestStandardTalks(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	proofs := map[string]bool{}
+	wrong := false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.URL.RequestURI()]++
+		if proof := r.Header.Get("DPoP"); proof != "" {
+			if proofs[proof] {
+				t.Error("a proof is sent twice")
+			}
+			proofs[proof] = true
+			jws, err := jose.ParseSignedCompact(proof, []jose.SignatureAlgorithm{jose.ES256})
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := jws.Signatures[0].Protected.JSONWebKey
+			claims, err := jws.Verify(key)
+			if err != nil || !strings.Contains(string(claims), `"htu":"http://`+r.Host+r.URL.Path+`"`) || !strings.Contains(string(claims), `"htm":"`+r.Method+`"`) {
+				t.Errorf("%s %s with the proof %s: %v", r.Method, r.URL, claims, err)
+			}
+		}
+		body := `{"access_token":"t","refresh_token":"r","code":"c","id":"x","active":true}`
+		if wrong {
+			body = `{}`
+		}
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		io.WriteString(w, body)
+	}))
+	defer s.Close()
+	host := s.Listener.Addr().String()
+	p := &process{addr: host, app: newCaller(host, "app", "s&cret", "https://a.test/cb?x=1")}
+	p.standard = newStandardCaller(host, p.app, greeting{ClientID: "app", ClientSecret: "s&cret"}, greeting{ClientID: "jwt", ClientSecret: "x"})
+	b := &bench{Connections: 2}
+	for name, path := range map[string]string{"credentials": pathCredentials, "introspect": pathIntrospect, "jwt-issue": pathIssueJWT, "jwt-check": pathCheckJWT, "dpop": pathProve} {
+		clear(asked)
+		talks, err := b.standardTalks(name)(target{process: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := load(host, os.Getpid(), talks, span{count: 50})
+		if err != nil || o.failures != 0 || asked[path] < 50 {
+			t.Errorf("%s: %d failures %q, asked %v, %v", name, o.failures, o.samples, asked, err)
+		}
+		wrong = true
+		if o, err = load(host, os.Getpid(), talks, span{count: 5}); err != nil || o.failures == 0 {
+			t.Errorf("%s: a wrong answer is not counted (%v)", name, err)
+		}
+		wrong = false
 	}
 }
 
@@ -309,12 +377,15 @@ func TestLoadStopsAfterACount(t *testing.T) {
 }
 
 func TestLoadCountsEveryWrongAnswer(t *testing.T) {
-	for _, s := range scenarios {
+	for _, s := range stepScenarios() {
 		for _, path := range []string{"/authorize", "/token", "/info", "/refresh"} {
 			spoken := path == "/authorize" || path == "/token" || path == "/"+s.name
 			f, p := newFake(t)
 			f.spoil = path
-			talks := (&bench{Connections: 4}).same(s)(target{process: p})
+			talks, err := (&bench{Connections: 4}).same(s)(target{process: p})
+			if err != nil {
+				t.Fatal(err)
+			}
 			o, err := load(p.addr, os.Getpid(), talks, span{time: 100 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
@@ -362,7 +433,7 @@ func TestBareHandlerAnswersWithTheSameBytes(t *testing.T) {
 func TestReportPrintsAndFails(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bench.json")
 	b := &bench{JSON: file}
-	b.report.Scenarios = []measured{{"info", 0.85, []figures{{Target: "bare"}, {Target: "symbolon", ToFirst: spread{0.5, 0.4, 0.6}}}}}
+	b.report.Scenarios = []measurement{{"info", 0.85, []figures{{Target: "bare"}, {Target: "symbolon", ToFirst: spread{0.5, 0.4, 0.6}}}}}
 	b.report.Startup.Request.Median = 50
 	var out strings.Builder
 	if err := b.finish(&out); err != nil || !strings.Contains(out.String(), "MISSED") {

@@ -55,7 +55,7 @@ func main() {
 	}
 	keep := flag.Bool("keep", false, "keep the directory with data and logs")
 	parent := flag.String("dir", os.TempDir(), "where to make data directories; on the disk to be measured")
-	names := flag.String("scenario", "info,refresh,flow", "scenarios to run, separated by commas")
+	names := flag.String("scenario", "info,refresh,flow,credentials,introspect,jwt-issue,jwt-check,dpop", "scenarios to run, separated by commas")
 	flag.StringVar(&b.Server, "server", "bin/symbolon", "the built program")
 	flag.IntVar(&b.Connections, "connections", 64, "keep-alive connections of the load")
 	flag.IntVar(&b.Rounds, "rounds", 0, "rounds for each scenario (default 3, with --full 5)")
@@ -88,7 +88,7 @@ func main() {
 	b.Scenarios = strings.Split(*names, ",")
 	for _, name := range b.Scenarios {
 		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == name }) {
-			fmt.Fprintf(os.Stderr, "bench: error: no scenario %q; there are info, refresh and flow\n", name)
+			fmt.Fprintf(os.Stderr, "bench: error: no scenario %q; see --help\n", name)
 			os.Exit(2)
 		}
 	}
@@ -141,14 +141,22 @@ func (b *bench) check(what string, o *outcome) {
 }
 
 // same makes one talk of a kind for each connection.
-func (b *bench) same(s scenario) func(target) []talk {
-	return func(t target) []talk {
+func (b *bench) same(s scenario) func(target) ([]talk, error) {
+	if s.talk == nil {
+		return b.standardTalks(s.name)
+	}
+	return func(t target) ([]talk, error) {
 		talks := make([]talk, b.Connections)
 		for i := range talks {
 			talks[i] = s.talk(t.app)
 		}
-		return talks
+		return talks, nil
 	}
+}
+
+// standard reports whether anything of the standard surface is measured.
+func (b *bench) standard() bool {
+	return slices.ContainsFunc(scenarios, func(s scenario) bool { return s.talk == nil && slices.Contains(b.Scenarios, s.name) })
 }
 
 // run measures everything that was asked for, and prints it.
@@ -166,10 +174,18 @@ func (b *bench) run() error {
 	if err := b.idle("after start", "new store", real); err != nil {
 		return err
 	}
+	var second greeting
+	if b.standard() {
+		if second, err = addJWTApp(b.Server, data, real.addr); err != nil {
+			return err
+		}
+		real.standard = newStandardCaller(real.addr, real.app, g, second)
+	}
 	answers, err := sample(real, g)
 	if err != nil {
 		return fmt.Errorf("the first answers of the server: %w", err)
 	}
+	answers.Second = second
 	bare, err := startBare(b.Dir, answers)
 	if err != nil {
 		return err
@@ -188,11 +204,15 @@ func (b *bench) run() error {
 		if !slices.Contains(b.Scenarios, s.name) {
 			continue
 		}
-		f, err := b.rounds(s.name, targets, b.same(s))
+		measured := targets
+		if s.talk == nil {
+			measured = targets[:2] // how many connections there are is nothing to them
+		}
+		f, err := b.rounds(s.name, measured, b.same(s))
 		if err != nil {
 			return err
 		}
-		b.report.Scenarios = append(b.report.Scenarios, measured{Name: s.name, Goal: s.goal, Figures: f})
+		b.report.Scenarios = append(b.report.Scenarios, measurement{Name: s.name, Goal: s.goal, Figures: f})
 	}
 	if b.Full {
 		if err := b.scale(many, targets); err != nil {
@@ -226,6 +246,9 @@ func (b *bench) generator() error {
 	defer bare.stop()
 	fmt.Printf("%-8s %10s %8s %8s %11s %9s %9s\n", "", "per second", "p50 ms", "p99 ms", "server µs", "load µs", "load busy")
 	for _, s := range scenarios {
+		if s.talk == nil {
+			continue // there is no second app
+		}
 		f, err := b.rounds(s.name, []target{{"bare", bare}}, b.same(s))
 		if err != nil {
 			return err

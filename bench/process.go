@@ -19,10 +19,12 @@ import (
 
 // process is a server under load: the real one or the bare handler.
 type process struct {
-	cmd    *exec.Cmd
-	addr   string // HOST:PORT
-	app    *caller
-	exited chan error
+	cmd  *exec.Cmd
+	addr string // HOST:PORT
+	app  *caller
+	// standard makes the requests of the standard surface, where it is measured.
+	standard *standardCaller
+	exited   chan error
 }
 
 // greeting is the one line of JSON that a server prints once it answers.

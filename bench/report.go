@@ -14,18 +14,18 @@ import (
 
 // report is all that a run found. It is what --json writes.
 type report struct {
-	Machine   machine    `json:"machine"`
-	Scenarios []measured `json:"scenarios"`
-	Scale     *scale     `json:"scale,omitempty"`
-	Memory    []memory   `json:"memory"`
-	Startup   startup    `json:"startup"`
-	Goals     []goal     `json:"goals"`
+	Machine   machine       `json:"machine"`
+	Scenarios []measurement `json:"scenarios"`
+	Scale     *scale        `json:"scale,omitempty"`
+	Memory    []memory      `json:"memory"`
+	Startup   startup       `json:"startup"`
+	Goals     []goal        `json:"goals"`
 	// Failures counts the answers that were not as they must be. Any makes
 	// the figures worthless.
 	Failures uint64 `json:"failures"`
 }
 
-type measured struct {
+type measurement struct {
 	Name    string    `json:"name"`
 	Goal    float64   `json:"goal_ratio"`
 	Figures []figures `json:"figures"`
@@ -48,6 +48,9 @@ const quiet = 0.2
 func (r *report) goals() []goal {
 	var goals []goal
 	for _, s := range r.Scenarios {
+		if s.Goal == 0 {
+			continue
+		}
 		ratio := s.Figures[1].ToFirst
 		goals = append(goals, goal{
 			Name: s.Name + ", ratio to the bare handler", Want: fmt.Sprintf("≥ %.2f", s.Goal),
@@ -59,7 +62,9 @@ func (r *report) goals() []goal {
 			goal{Name: "growth of the database file over 1,000,000 refreshes", Want: "0"})
 	} else {
 		for _, s := range r.Scenarios {
-			goals = append(goals, changeGoal(s, r.Scale.Connections))
+			if len(s.Figures) > 2 {
+				goals = append(goals, changeGoal(s, r.Scale.Connections))
+			}
 		}
 		grown := r.Scale.After.Database - r.Scale.Before.Database
 		goals = append(goals, changeGoal(r.Scale.InTurn, r.Scale.Connections),
@@ -77,7 +82,7 @@ func (r *report) goals() []goal {
 	return goals
 }
 
-func changeGoal(m measured, connections int) goal {
+func changeGoal(m measurement, connections int) goal {
 	large := m.Figures[2]
 	change := func(ratio float64) float64 { return 100 * (ratio - 1) }
 	return goal{Name: fmt.Sprintf("%s, change with %d connections", m.Name, connections), Want: "> −10 %",

@@ -12,14 +12,20 @@ import (
 // scenario is one kind of work under load.
 type scenario struct {
 	name string
-	goal float64 // least ratio to the bare handler
-	talk func(*caller) talk
+	goal float64            // least ratio to the bare handler, or 0
+	talk func(*caller) talk // nil for one of the standard surface
 }
 
 var scenarios = []scenario{
 	{"info", 0.85, func(c *caller) talk { return &info{flow: flow{caller: c}} }},
 	{"refresh", 0.60, func(c *caller) talk { return &refresh{flow: flow{caller: c}} }},
 	{"flow", 0.35, func(c *caller) talk { return &flow{caller: c} }},
+
+	{"credentials", 0, nil}, // POST /oauth2/token, client credentials
+	{"introspect", 0, nil},  // POST /oauth2/introspect of such a token
+	{"jwt-issue", 0, nil},   // POST /oauth2/token, an access token that is a JWT
+	{"jwt-check", 0, nil},   // GET /info with one
+	{"dpop", 0, nil},        // GET /info with a bound token and a proof
 }
 
 // target is a server under load, with what tells it from the others.
@@ -95,12 +101,16 @@ func ratios(values, base []float64) []float64 {
 // rounds loads the targets in turn, as often as asked. Each ratio is of two
 // loads that followed each other at once, so that a slow minute of the
 // machine falls on both.
-func (b *bench) rounds(name string, targets []target, talks func(target) []talk) ([]figures, error) {
+func (b *bench) rounds(name string, targets []target, talks func(target) ([]talk, error)) ([]figures, error) {
 	all := make([][]*outcome, len(targets))
 	for round := range b.Rounds {
 		for i, t := range targets {
 			b.progress("%s: round %d of %d, %s", name, round+1, b.Rounds, t.name)
-			o, err := load(t.addr, t.pid(), talks(t), span{warm: b.Warm, time: b.Time})
+			said, err := talks(t)
+			if err != nil {
+				return nil, fmt.Errorf("%s, %s: %w", name, t.name, err)
+			}
+			o, err := load(t.addr, t.pid(), said, span{warm: b.Warm, time: b.Time})
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", name, t.name, err)
 			}

@@ -20,14 +20,14 @@ import (
 
 // scale is what was found with a large store.
 type scale struct {
-	Connections int      `json:"connections"`
-	Filled      float64  `json:"filled_s"` // how long that took
-	Spread      int      `json:"spread"`   // connections that are refreshed in turn, in random order
-	InTurn      measured `json:"in_turn"`  // refreshing those, beside one chain a connection in the small store
-	Refreshes   uint64   `json:"refreshes"`
-	PerSecond   float64  `json:"per_second"`
-	Before      files    `json:"files_before"`
-	After       files    `json:"files_after"`
+	Connections int         `json:"connections"`
+	Filled      float64     `json:"filled_s"` // how long that took
+	Spread      int         `json:"spread"`   // connections that are refreshed in turn, in random order
+	InTurn      measurement `json:"in_turn"`  // refreshing those, beside one chain a connection in the small store
+	Refreshes   uint64      `json:"refreshes"`
+	PerSecond   float64     `json:"per_second"`
+	Before      files       `json:"files_before"`
+	After       files       `json:"files_after"`
 }
 
 // files are the sizes of what a data directory holds, in bytes.
@@ -238,9 +238,9 @@ func (b *bench) scale(l *large, targets []target) error {
 		many[i] = r
 	}
 	one := b.same(scenarios[1])
-	figures, err := b.rounds("refresh of many in turn", targets, func(t target) []talk {
+	figures, err := b.rounds("refresh of many in turn", targets, func(t target) ([]talk, error) {
 		if t.process == l.process {
-			return many
+			return many, nil
 		}
 		return one(t)
 	})
@@ -248,7 +248,7 @@ func (b *bench) scale(l *large, targets []target) error {
 		return err
 	}
 	s := b.report.Scale
-	s.InTurn = measured{Name: "refresh of many in turn", Goal: scenarios[1].goal, Figures: figures}
+	s.InTurn = measurement{Name: "refresh of many in turn", Goal: scenarios[1].goal, Figures: figures}
 	if s.Before, err = filesIn(l.data); err != nil {
 		return err
 	}

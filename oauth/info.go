@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
@@ -34,13 +35,15 @@ func (e *Engine) Info(ctx context.Context, shown Shown) (*Info, error) {
 		return nil, shown.challenged(refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client))
 	}
 	if token.Name == "" {
-		return e.namedInfo(ctx, token)
+		return e.namedInfo(ctx, bearer, token)
 	}
 	return &Info{ID: token.Account, User: token.Name, Grant: token.Grant}, nil
 }
 
-// namedInfo reads the name from the store: a JWT does not say it.
-func (e *Engine) namedInfo(ctx context.Context, token *symbolon.AccessToken) (*Info, error) {
+// namedInfo reads the name from the store, which a JWT does not say. It is kept
+// with what was opened, as it is sealed into other tokens.
+func (e *Engine) namedInfo(ctx context.Context, text string, token *symbolon.AccessToken) (*Info, error) {
+	keys := e.generation(e.clock.Now())
 	rows, err := e.store.Accounts(ctx, symbolon.AccountQuery{ID: token.Account, Limit: 1})
 	if err != nil {
 		return nil, storeError(err).from(token.Client)
@@ -48,7 +51,10 @@ func (e *Engine) namedInfo(ctx context.Context, token *symbolon.AccessToken) (*I
 	if len(rows) == 0 {
 		return nil, refuse(InvalidToken, "The account is gone.").from(token.Client)
 	}
-	return &Info{ID: token.Account, User: rows[0].Name, Grant: token.Grant}, nil
+	named := *token
+	named.Name = rows[0].Name
+	e.seen.keep(text, &named, keys)
+	return &Info{ID: named.Account, User: named.Name, Grant: named.Grant}, nil
 }
 
 // bearer checks an access token (RFC 6750 §2.1), which steps 4 and 6 share.
@@ -57,7 +63,7 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 		return nil, refuse(MissingToken, "An access token is missing; send it as Authorization: Bearer TOKEN.")
 	}
 	now := e.clock.Now()
-	keys := e.ring.Generation(now) + e.cfg.Signing.Generation(now)
+	keys := e.generation(now)
 	token := e.seen.find(text, keys)
 	if token == nil {
 		token = new(symbolon.AccessToken)
@@ -79,4 +85,9 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 		return nil, refuse(InvalidToken, "The connection was ended; the account must be connected anew.").from(token.Client)
 	}
 	return token, nil
+}
+
+// generation grows with every change of a key by which a token is opened.
+func (e *Engine) generation(now time.Time) uint64 {
+	return e.ring.Generation(now) + e.cfg.Signing.Generation(now)
 }
