@@ -35,7 +35,7 @@ func (e *Engine) Info(ctx context.Context, shown Shown) (*Info, error) {
 		return nil, shown.challenged(refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client))
 	}
 	if token.Name == "" {
-		return e.namedInfo(ctx, bearer, token)
+		return e.namedInfo(ctx, shown.Token, token)
 	}
 	return &Info{ID: token.Account, User: token.Name, Grant: token.Grant}, nil
 }
