@@ -46,7 +46,18 @@ func TestOpenIDClient(t *testing.T) {
 	const redirect = "http://127.0.0.1/callback"
 	a, public := d.newApp(t, redirect), d.newApp(t, redirect, "--public")
 	script(t, "openid-client.mjs", "ISSUER="+d.base, "CLIENT_ID="+a.ID, "CLIENT_SECRET="+a.Secret, "PUBLIC_ID="+public.ID,
-		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID)
+		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID, "DPOP=1", "PAR="+os.Getenv("PAR"))
+}
+
+// The MCP SDK: a client that no one registered before.
+func TestMCPClient(t *testing.T) {
+	t.Parallel()
+	cert, key, _ := certificate(t, "")
+	// The demo fetches the client's document, so it must believe its certificate.
+	dir := newDir()
+	moreEnviron.Store(dir, []string{"SSL_CERT_FILE=" + cert})
+	d := startDemo(t, dir)
+	script(t, "mcp.mjs", "ISSUER="+d.base, "CERT="+cert, "KEY="+key, "JANE="+d.greet.Accounts[0].ID)
 }
 
 // The MCP conformance tool's checks of an authorization server. A person would
@@ -76,7 +87,7 @@ func TestMCPConformance(t *testing.T) {
 		}
 	}
 	err = cmd.Wait()
-	for _, want := range []string{"✓ authorization-server-metadata-endpoint: 1 passed, 0 failed", "✓ authorization-code-grant: 1 passed, 0 failed"} {
+	for _, want := range []string{"✓ authorization-server-metadata-endpoint: 2 passed, 0 failed", "✓ authorization-code-grant: 1 passed, 0 failed"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the tool does not say %q (%v):\n%s", want, err, text.String())
 		}

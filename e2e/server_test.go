@@ -144,6 +144,10 @@ func environ() []string {
 	return env
 }
 
+// moreEnviron has by data directory what else is in the environment of the
+// program.
+var moreEnviron sync.Map // string → []string
+
 // start starts the program with a long-running command. Its standard error is
 // log, which is closed; or a file of its own when that is nil.
 func start(t testing.TB, dir string, log *os.File, args ...string) (*server, *bufio.Reader) {
@@ -158,6 +162,9 @@ func start(t testing.TB, dir string, log *os.File, args ...string) (*server, *bu
 	defer log.Close()
 	s.cmd = exec.Command(program, args...)
 	s.cmd.Env = environ()
+	if more, ok := moreEnviron.Load(dir); ok {
+		s.cmd.Env = append(s.cmd.Env, more.([]string)...)
+	}
 	s.cmd.Stderr = log
 	out, err := s.cmd.StdoutPipe()
 	must(t, err)

@@ -61,7 +61,7 @@ if (process.env.PAR) must('a pushed request', (await codeGrant(config, {}, { par
 
 if (process.env.DPOP) {
   const dpop = client.getDPoPHandle(plain, await client.randomDPoPKeyPair('ES256'))
-  const bound = await codeGrant(plain, {}, { dpop, par: true })
+  const bound = await codeGrant(plain, {}, { dpop, par: !!process.env.PAR })
   must('a token bound to a key', bound.token_type === 'dpop')
   const r = await client.fetchProtectedResource(plain, bound.access_token, new URL('/info', issuer), 'GET', undefined, undefined, { DPoP: dpop })
   must('the API with a bound token', r.status === 200)
