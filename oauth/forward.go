@@ -10,8 +10,10 @@ import (
 // ForwardQuery is what a reverse proxy asks about a request that it holds back:
 // may it go through to the API?
 type ForwardQuery struct {
-	// Token is the access token of the request, or empty.
-	Token string
+	// Shown is the access token of the request. Its proof is held to the method and
+	// URL of the request that is held back; they are empty when the proxy does not
+	// say them, or is none that is believed.
+	Shown Shown
 	// Scope are the scopes that the request needs, all of them; Resource is the
 	// API that the token must be for, or empty for the one that this server
 	// stands beside. The proxy's configuration says both.
@@ -32,8 +34,11 @@ type Forwarded struct {
 // Forward decides on a request that a reverse proxy holds back. It reads nothing
 // from the store but an app that it does not know yet.
 func (e *Engine) Forward(ctx context.Context, q *ForwardQuery) (*Forwarded, error) {
-	// 1. Is the token good?
-	token, err := e.bearer(ctx, q.Token)
+	// 1. Is the token good, and may its bearer show it?
+	if q.Shown.DPoP && q.Shown.Proof.URL == "" {
+		return nil, q.needs(refuse(InvalidToken, "The DPoP proof cannot be checked, since the reverse proxy does not say for which URL it must be; use a token that is not bound."))
+	}
+	token, err := e.held(ctx, &q.Shown)
 	if err != nil {
 		return nil, q.needs(err)
 	}
@@ -43,21 +48,14 @@ func (e *Engine) Forward(ctx context.Context, q *ForwardQuery) (*Forwarded, erro
 		return nil, q.needs(refuse(InvalidToken, "The access token is for another API; ask for one with this API as resource.").from(token.Client))
 	}
 
-	// 3. Whoever shows a bound token must prove to hold its key, by a proof that
-	// names the method and URL of the request that is held back, or by a TLS
-	// connection that ends elsewhere (RFC 9449 §7.1, RFC 8705 §3).
-	if token.Binding.Kind != symbolon.Unbound {
-		return nil, q.needs(refuse(InvalidToken, "The access token is bound to a key, which a reverse proxy's question cannot prove; use a token that is not bound, or let the API check it.").from(token.Client))
-	}
-
-	// 4. Does it allow what is asked?
+	// 3. Does it allow what is asked?
 	for _, s := range q.Scope {
 		if !token.Scope.Has(s) {
 			return nil, q.needs(refuse(InsufficientScope, "The access token lacks a scope that this request needs.").from(token.Client))
 		}
 	}
 
-	// 5. Whose is it?
+	// 4. Whose is it?
 	clientID := string(token.Client)
 	if app, err := e.apps.get(ctx, token.Client); err != nil {
 		return nil, storeError(err).from(token.Client)
@@ -81,7 +79,7 @@ func (e *Engine) forwardable(g *symbolon.Grant, resource string) bool {
 
 // needs adds to a refusal what the request needs, for the challenge.
 func (q *ForwardQuery) needs(err error) error {
-	refused := storeError(err)
+	refused := storeError(q.Shown.challenged(err))
 	refused.Scope, refused.Resource = q.Scope, q.Resource
 	return refused
 }

@@ -1,11 +1,13 @@
 package oauth
 
 import (
+	"crypto"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
@@ -18,7 +20,7 @@ func TestForward(t *testing.T) {
 		w.Helper()
 		s, err := symbolon.ParseScopes(scope)
 		w.ok(err)
-		return w.Forward(w.ctx, &ForwardQuery{Token: token, Scope: s, Resource: resource})
+		return w.Forward(w.ctx, &ForwardQuery{Shown: Bearer(token), Scope: s, Resource: resource})
 	}
 	w.run("good", func(t *testing.T) {
 		for _, scope := range []string{"", "connect", "read connect"} {
@@ -65,14 +67,34 @@ func TestForward(t *testing.T) {
 		w.refused(err, InvalidToken)
 	})
 	w.run("RFC9449-7.1-a", func(t *testing.T) {
-		for _, kind := range []symbolon.BindingKind{symbolon.BoundByDPoP, symbolon.BoundByTLS} {
+		key := newPair(t, "bound", "ES256")
+		public := jose.JSONWebKey{Key: key.public}
+		thumb, err := public.Thumbprint(crypto.SHA256)
+		w.ok(err)
+		const target = "https://api.test/orders"
+		bound := func(b symbolon.Binding) string {
 			token := symbolon.AccessToken{Grant: a.Grant}
-			token.Binding = symbolon.Binding{Kind: kind, Thumbprint: [32]byte{1}}
+			token.Binding = b
 			text, err := w.sealed(seal.AccessToken, &token, w.clock.Now())
 			w.ok(err)
-			_, err = ask(text, "", "")
-			w.refused(err, InvalidToken)
+			return text
 		}
+		text := bound(symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: [32]byte(thumb)})
+		show := func(token, scheme, url, htu string) error {
+			s := Shown{Token: token, DPoP: scheme == "DPoP"}
+			s.Proof = Proof{Method: "PUT", URL: url, DPoP: []string{key.proves(t, w.proofOf("PUT", htu).with(claimsOf{"ath": athOf(token)}))}}
+			_, err := w.Forward(w.ctx, &ForwardQuery{Shown: s, Scope: symbolon.Scopes{"read"}})
+			return err
+		}
+		w.ok(show(text, "DPoP", target, target))
+		if e := w.refused(show(text, "DPoP", target, "https://as.test/forward-auth"), InvalidDPoPProof); !e.Shown || !e.DPoP || e.Scope.String() != "read" {
+			t.Errorf("%+v", e)
+		}
+		// What the proxy does not say cannot be checked.
+		w.refused(show(text, "DPoP", "", target), InvalidToken)
+		w.refused(show(text, "Bearer", target, target), InvalidToken)
+		w.refused(show(a.AccessToken, "DPoP", target, target), InvalidToken)
+		w.refused(show(bound(symbolon.Binding{Kind: symbolon.BoundByTLS, Thumbprint: [32]byte{1}}), "Bearer", target, target), InvalidToken)
 	})
 	w.run("an app in its own name", func(t *testing.T) {
 		token := symbolon.AccessToken{Grant: a.Grant}
@@ -116,7 +138,7 @@ func TestForwardWithoutTheFeed(t *testing.T) {
 		a := w.connected(&w.C1)
 		w.store.Plan(func(string) storetest.Fault { return storetest.Lost })
 		time.Sleep(w.cfg.withDefaults().FeedBound + time.Millisecond)
-		_, err := w.Forward(w.ctx, &ForwardQuery{Token: a.AccessToken})
+		_, err := w.Forward(w.ctx, &ForwardQuery{Shown: Bearer(a.AccessToken)})
 		w.refused(err, Unavailable)
 	})
 }

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -21,12 +22,12 @@ func (h *Handler) forwardAuth(w http.ResponseWriter, r *http.Request, ev *event)
 	if err != nil {
 		return err
 	}
-	token, err := bearerToken(r)
+	query.Shown, err = h.shown(r, ev)
 	var fault *httpError
 	if errors.As(err, &fault) {
 		return &oauth.Error{Refusal: oauth.InvalidToken, Description: fault.description, Scope: query.Scope, Resource: query.Resource}
 	}
-	query.Token = token
+	query.Shown.Proof.Method, query.Shown.Proof.URL = h.original(r, query.Resource)
 	who, err := h.Engine.Forward(r.Context(), &query)
 	if err != nil {
 		return err
@@ -77,6 +78,33 @@ func readForward(text string) (oauth.ForwardQuery, error) {
 		}
 	}
 	return q, nil
+}
+
+// original returns method and URL of the request that a proxy holds back, as the
+// proxy says them: Traefik and Caddy do so unasked, nginx as it is configured. From
+// anyone but a trusted proxy they say nothing. The host is that of the API where
+// its URL is known, since a proxy may pass on what the caller wrote.
+func (h *Handler) original(r *http.Request, resource string) (method, target string) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !h.trusts(peer.Addr()) {
+		return "", ""
+	}
+	one := func(name string) string {
+		if values := r.Header[name]; len(values) == 1 {
+			return values[0]
+		}
+		return ""
+	}
+	method = one("X-Forwarded-Method")
+	proto, host, path := one("X-Forwarded-Proto"), one("X-Forwarded-Host"), one("X-Forwarded-Uri")
+	if u, err := url.Parse(resource); err == nil && u.Host != "" {
+		proto, host = u.Scheme, u.Host
+	}
+	if method == "" || proto != "https" && proto != "http" || host == "" || strings.ContainsAny(host, "/?#@,\\ ") || !strings.HasPrefix(path, "/") {
+		return "", ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return method, proto + "://" + host + path
 }
 
 // plainHeader reports whether a value may stand in a header as it is: printable

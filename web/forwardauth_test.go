@@ -2,6 +2,8 @@ package web
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -84,6 +86,80 @@ func TestForwardAuth(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "DELETE", "OPTIONS"} {
 		if resp, _ := f.call(t, method, "/forward-auth", nil, good...); resp.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("%s: %d", method, resp.StatusCode)
+		}
+	}
+}
+
+// RFC9449-7.1-a: a bound token is taken when a trusted proxy says what its proof
+// must be for, and from no one else.
+func TestForwardAuthBound(t *testing.T) {
+	f := newFixture(t)
+	p := newProver(t)
+	_, a := f.call(t, "GET", f.authorize(), nil)
+	_, tokens := f.call(t, "POST", "/oauth2/token", url.Values{
+		"grant_type": {"authorization_code"}, "code": {a["code"].(string)}, "client_id": {string(f.app.ID)}, "client_secret": {f.secret},
+		"redirect_uri": {f.app.RedirectURIs[0]}}, "DPoP", p.proof(t, "POST", f.URL+"/oauth2/token", "", ""))
+	token, _ := tokens["access_token"].(string)
+	if tokens["token_type"] != "DPoP" {
+		t.Fatalf("%v", tokens)
+	}
+	const target = "https://api.test/orders"
+	from := func(changes ...string) []string {
+		said := []string{"X-Forwarded-Method", "PUT", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "api.test", "X-Forwarded-Uri", "/orders?a=b"}
+		for i := 0; i < len(changes); i += 2 {
+			for j := range said {
+				if said[j] == changes[i] {
+					said[j+1] = changes[i+1]
+				}
+			}
+		}
+		return said
+	}
+	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	for _, c := range []struct {
+		name    string
+		trusted []netip.Prefix
+		query   string
+		scheme  string
+		proof   string
+		said    []string
+		status  int
+	}{
+		{"good", trusted, "", "DPoP", target, from(), 200},
+		{"no proxy is trusted", nil, "", "DPoP", target, from(), 401},
+		{"another is", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, "", "DPoP", target, from(), 401},
+		{"a proof for this server", trusted, "", "DPoP", f.URL + "/forward-auth", from(), 401},
+		{"a proof for this server, and nothing said", trusted, "", "DPoP", f.URL + "/forward-auth", nil, 401},
+		{"nothing is said", trusted, "", "DPoP", target, nil, 401},
+		{"another method", trusted, "", "DPoP", target, from("X-Forwarded-Method", "GET"), 401},
+		{"another path", trusted, "", "DPoP", target, from("X-Forwarded-Uri", "/orders/"), 401},
+		{"no path", trusted, "", "DPoP", target, from("X-Forwarded-Uri", ""), 401},
+		{"another host", trusted, "", "DPoP", target, from("X-Forwarded-Host", "evil.test"), 401},
+		{"a host and more", trusted, "", "DPoP", "https://api.test/orders/orders", from("X-Forwarded-Host", "api.test/orders"), 401},
+		{"another scheme", trusted, "", "DPoP", target, from("X-Forwarded-Proto", "http"), 401},
+		{"no scheme", trusted, "", "DPoP", target, from("X-Forwarded-Proto", "https,http"), 401},
+		{"said twice", trusted, "", "DPoP", target, append(from(), "X-Forwarded-Host", "api.test"), 401},
+		{"as Bearer", trusted, "", "Bearer", target, from(), 401},
+		// For an API with a URL, the host is known.
+		{"for another API", trusted, "?resource=https://other.test", "DPoP", "https://other.test/orders", from(), 401},
+	} {
+		f.handler.TrustedProxies = c.trusted
+		header := append([]string{"Authorization", c.scheme + " " + token, "DPoP", p.proof(t, "PUT", c.proof, token, "")}, c.said...)
+		resp, body := f.call(t, "GET", "/forward-auth"+c.query, nil, header...)
+		if resp.StatusCode != c.status || c.status == 401 && !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "DPoP ") {
+			t.Errorf("%s: %d %v %v", c.name, resp.StatusCode, body, resp.Header)
+		}
+	}
+	for resource, want := range map[string]string{"": "https://api.test/orders", "https://r1.test/v1": "https://r1.test/orders", "urn:api:1": "https://api.test/orders"} {
+		r := httptest.NewRequest("GET", "/forward-auth", nil)
+		r.RemoteAddr = "127.0.0.1:1"
+		said := from()
+		for i := 0; i < len(said); i += 2 {
+			r.Header.Set(said[i], said[i+1])
+		}
+		f.handler.TrustedProxies = trusted
+		if method, got := f.handler.original(r, resource); method != "PUT" || got != want {
+			t.Errorf("for %q: %s %s, want %s", resource, method, got, want)
 		}
 	}
 }
