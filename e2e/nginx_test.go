@@ -145,7 +145,7 @@ func TestNginx(t *testing.T) {
 	refusedBy(call("GET", "/api/orders", ""), 401, "invalid_token", `Bearer realm="symbolon", scope="connect"`)
 	refusedBy(call("GET", "/api/orders", "", header("X-Auth-Subject", janeID)), 401, "invalid_token", `Bearer realm="symbolon", scope="connect"`)
 	refusedBy(call("GET", "/api/orders", "", bearer("sym_at_none")), 401, "invalid_token", `Bearer realm="symbolon", error="invalid_token"`)
-	refusedBy(call("GET", "/api/orders", "", header("Authorization", "DPoP "+tk.access)), 401, "invalid_token", `Bearer realm="symbolon"`)
+	refusedBy(call("GET", "/api/orders", "", header("Authorization", "DPoP "+tk.access)), 401, "invalid_token", `DPoP realm="symbolon", error="invalid_token"`)
 	narrow := a.connect(t, "scope", "other")
 	refusedBy(call("GET", "/api/orders", "", bearer(narrow.access)), 403, "insufficient_scope", `Bearer realm="symbolon", error="insufficient_scope"`)
 
@@ -175,6 +175,44 @@ func TestNginx(t *testing.T) {
 	r := call("GET", "/api/orders", "", bearer(narrow.access))
 	if r.Status != 503 || r.Header.Get("Retry-After") == "" || r.text("error") != "temporarily_unavailable" || r.Header.Get("WWW-Authenticate") != "" {
 		t.Errorf("without a server: %d %v %s", r.Status, r.Header, r.Body)
+	}
+}
+
+// What nginx says of the request that it holds back, whatever the client wrote:
+// by it a DPoP proof is checked.
+func TestNginxSays(t *testing.T) {
+	t.Parallel()
+	heard := make(chan http.Header, 1)
+	asked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != "GET" || r.RequestURI != "/forward-auth?scope=connect" || r.ContentLength > 0 {
+			t.Errorf("asked by %s %s with %d bytes", r.Method, r.RequestURI, r.ContentLength)
+		}
+		heard <- r.Header
+		w.Header().Set("DPoP-Nonce", "nonce")
+		w.Header().Set("WWW-Authenticate", "DPoP")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(asked.Close)
+	base := startNginx(t, asked.URL, "http://127.0.0.1:9")
+	r := send(t, bare, request(t, "POST", base+"/api/orders?a=b", strings.NewReader("body"), func(r *http.Request) {
+		r.Host = "evil.test"
+		for _, name := range []string{"Method", "Proto", "Host", "Uri", "For"} {
+			r.Header.Set("X-Forwarded-"+name, "evil")
+		}
+		r.Header.Set("DPoP", "proof")
+		r.Header.Set("Authorization", "DPoP token")
+	}))
+	if r.Status != 401 || r.Header.Get("DPoP-Nonce") != "nonce" || r.Header.Get("WWW-Authenticate") != "DPoP" {
+		t.Errorf("%d %v", r.Status, r.Header)
+	}
+	said := <-heard
+	for name, want := range map[string]string{
+		"X-Forwarded-Method": "POST", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "api.test", "X-Forwarded-Uri": "/api/orders?a=b",
+		"X-Forwarded-For": "127.0.0.1", "Dpop": "proof", "Authorization": "DPoP token",
+	} {
+		if got := said.Values(name); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, want %s", name, got, want)
+		}
 	}
 }
 
