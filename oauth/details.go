@@ -43,8 +43,10 @@ func (e *Engine) readDetails(text string) ([]json.RawMessage, string) {
 	if len(text) > maxDetails {
 		return nil, "The authorization_details are longer than 3000 bytes."
 	}
-	// Decode refuses names that stand twice, at every depth.
-	if jwt.Decode([]byte(text), &whole) != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) == 0 || len(list) > maxDetailItems {
+	// Both refuse names that stand twice; one what is nested too deep, the other
+	// numbers that not every reader can hold.
+	_, err := readStrict([]byte(text))
+	if err != nil || jwt.Decode([]byte(text), &whole) != nil || json.Unmarshal([]byte(text), &list) != nil || len(list) == 0 || len(list) > maxDetailItems {
 		return nil, "The authorization_details must be a JSON array of 1 to 20 objects, in which no name stands twice."
 	}
 	for i, item := range list {

@@ -49,8 +49,8 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		// What came of an exchange has no id of its own, and the connection is
 		// another app's to end.
 		return none, c.no(UnsupportedTokenType, "A token that came of an exchange cannot be revoked alone; it is over with the token that it was made from.")
-	case grant.Account == "" && (!c.now.Before(grant.ExpiresAt) || e.feed.Over(&grant)):
-		return none, nil // nothing would keep a second change from being written
+	case e.feed.Over(&grant) || grant.Account == "" && !c.now.Before(grant.ExpiresAt):
+		return none, nil // where there is no row, nothing keeps a second change from being written
 	}
 
 	// 4. Spend: as it was ended before, so it stays.

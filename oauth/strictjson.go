@@ -18,6 +18,19 @@ const maxDepth = 16
 // differently is an attack): encoding/json takes any case and the last one.
 // Numbers are json.Number. The error is of kind Invalid.
 func readObject(text []byte) (map[string]any, error) {
+	value, err := readStrict(text)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return nil, symbolon.Errorf(symbolon.Invalid, "JSON", "it is not a JSON object")
+	}
+	return object, nil
+}
+
+// readStrict reads any JSON value as readObject reads an object.
+func readStrict(text []byte) (any, error) {
 	bad := func(why string) error { return symbolon.Errorf(symbolon.Invalid, "JSON", "%s", why) }
 	if !utf8.Valid(text) {
 		return nil, bad("it is not UTF-8")
@@ -28,14 +41,10 @@ func readObject(text []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, bad("it is not a JSON object")
-	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, bad("there is something behind the JSON object")
 	}
-	return object, nil
+	return value, nil
 }
 
 // readValue reads the next value.
