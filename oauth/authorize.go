@@ -27,16 +27,26 @@ type AuthorizeRequest struct {
 	Resource            []string
 	// Details are authorization_details (RFC 9396 §2), a JSON array.
 	Details string
+	// DPoPKey is dpop_jkt: the thumbprint of the key that the code is to be bound to
+	// (RFC 9449 §10).
+	DPoPKey string
+	// RequestURI and Object are request_uri and request: where the request stands
+	// that was pushed (RFC 9126 §4), or a JWT that is the request (RFC 9101 §5). All
+	// that is sent beside them is ignored.
+	RequestURI string
+	Object     string
 	// Standard is set on the standard surface: a redirect URI and a scope that go
 	// without saying may be left out.
 	Standard bool
 
 	implied bool              // the redirect URI went without saying
+	pushed  *pushed           // what RequestURI stands for
+	signed  bool              // it is, or was pushed as, a request object
 	faults  map[string]string // what is wrong with a parameter, by name
 }
 
 // authorizeNames are the parameters of an authorization request.
-var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "resource"}
+var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "dpop_jkt", "resource", "request", "request_uri"}
 
 // ReadAuthorize reads the parameters of an authorization request.
 func ReadAuthorize(p *Params) AuthorizeRequest {
@@ -52,16 +62,36 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 		LoginHint:           f.read("login_hint"),
 		Prompt:              f.read("prompt"),
 		Details:             f.read("authorization_details"),
+		DPoPKey:             f.read("dpop_jkt"),
+		RequestURI:          f.read("request_uri"),
+		Object:              f.read("request"),
 	}
 	r.Resource = f.all("resource")
 	r.faults = f.faults
 	return r
 }
 
-// Query returns the request as the query that ReadAuthorize reads.
+// Query returns the request as the query that ReadAuthorize reads. One that stands
+// elsewhere is named by where it stands.
 func (r *AuthorizeRequest) Query() string {
 	q := url.Values{}
-	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt, r.Details} {
+	switch {
+	case r.RequestURI != "":
+		q.Set("client_id", r.ClientID)
+		q.Set("request_uri", r.RequestURI)
+		return q.Encode()
+	case r.Object != "":
+		q.Set("client_id", r.ClientID)
+		q.Set("request", r.Object)
+		return q.Encode()
+	}
+	return r.plainQuery()
+}
+
+// plainQuery returns the parameters themselves.
+func (r *AuthorizeRequest) plainQuery() string {
+	q := url.Values{}
+	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt, r.Details, r.DPoPKey} {
 		if value != "" {
 			q.Set(authorizeNames[i], value)
 		}
@@ -135,6 +165,9 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if app, err := e.stranger(ctx, req, &who); app != nil || err != nil {
 		return &Authorization{Need: NeedSignIn, App: app}, err
 	}
+	if err := e.resolve(ctx, req, &who, now); err != nil {
+		return nil, err
+	}
 	app, err := e.provenApp(ctx, req, &who)
 	if err != nil {
 		return nil, err
@@ -178,11 +211,15 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 		return answer, nil
 	}
 
-	// 4. Spend: nothing, but the consent that was just given.
+	// 4. Spend: nothing, but the consent that was just given, and the request that
+	// was pushed.
 	if who.Allowed {
 		err = e.allow(ctx, app, session.Account.ID, code.Scope, now)
 	} else if code.Sandbox {
 		err = e.keepApp(ctx, app)
+	}
+	if err == nil {
+		err = e.spendPushed(ctx, req, now)
 	}
 	if err != nil {
 		return nil, proven(storeError(err))
@@ -227,21 +264,29 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest, who *Acto
 		}
 		return nil, err
 	}
+	if err := e.provenRedirect(app, req); err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+// provenRedirect proves the redirect URI of a request.
+func (e *Engine) provenRedirect(app *symbolon.App, req *AuthorizeRequest) error {
 	// RFC 6749 §3.1.2.3: it may be left out when there is only one; not so in OpenID
 	// Connect (Core §3.1.2.1).
 	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 && !slices.Contains(strings.Fields(req.Scope), "openid") {
 		req.RedirectURI, req.implied = app.RedirectURIs[0], true
 	}
 	if req.RedirectURI == "" {
-		return nil, refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID)
+		return refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID)
 	}
 	// RFC 9700 §2.1: exact string matching.
 	if !matchRedirectURI(app, req.RedirectURI) {
 		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID)
 		r.Mismatch = app
-		return nil, r
+		return r
 	}
-	return app, nil
+	return nil
 }
 
 // redirectable marks a refusal as one that a browser may carry to the app.
@@ -280,6 +325,12 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 		}
 	}
 	switch {
+	case !app.MayUse(symbolon.GrantCode):
+		return refuse(UnauthorizedClient, "This app is not registered for the grant authorization_code, so it needs no code; its owner can allow it.")
+	case req.pushed == nil && (app.Settings.RequirePAR || e.cfg.RequirePAR): // RFC 9126 §5, §6
+		return refuse(InvalidRequest, "This app must push its authorization requests to /oauth2/par first, and send the request_uri that it gets.")
+	case !req.signed && app.Settings.RequireSigned: // RFC 9101 §10.5
+		return refuse(InvalidRequest, "This app must send its authorization requests as signed request objects, in the parameter request.")
 	case len(req.State) > maxState:
 		return refuse(InvalidRequest, "The parameter state is longer than 4096 bytes.")
 	case req.ResponseType == "":
@@ -308,6 +359,13 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 		return refuse(InvalidScope, "A scope was asked for that does not exist or is not among those registered for this app.")
 	}
 	code.Scope = scope
+	if req.DPoPKey != "" {
+		key, err := challengeText.DecodeString(req.DPoPKey)
+		if err != nil || len(key) != len(code.Binding.Thumbprint) {
+			return refuse(InvalidRequest, "The dpop_jkt must be the SHA-256 thumbprint of a JWK in base64url without padding: 43 characters.")
+		}
+		code.Binding = symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: [32]byte(key)}
+	}
 	if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
 		return refuse(InvalidRequest, why)
 	}

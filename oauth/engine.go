@@ -67,6 +67,11 @@ type Config struct {
 	// UnusedLifetime is how long an app that registered itself may wait for its
 	// first consent: 30 days.
 	UnusedLifetime time.Duration
+	// RequirePAR refuses every authorization request that was not pushed (RFC 9126
+	// §5).
+	RequirePAR bool
+	// PushedLifetime is how long a pushed request waits for the person: 90 s.
+	PushedLifetime time.Duration
 	// Fetch gets a JSON document from a URL that a stranger chose, and says how
 	// long it may be kept. It bounds what it gets and how often, remembers
 	// failures for a while, and lets all who ask for the same share. An error of
@@ -96,11 +101,14 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.CodeLifetime, 60*time.Second)
 	set(&c.AccessLifetime, 10*time.Minute)
+	set(&c.PushedLifetime, 90*time.Second)
 	set(&c.RefreshLifetime, 180*24*time.Hour)
 	set(&c.PublicGrace, 30*time.Second)
 	set(&c.FeedBound, 250*time.Millisecond)
 	set(&c.UnusedLifetime, 30*24*time.Hour)
 	set(&c.DeviceLifetime, 10*time.Minute)
+	// RFC 9126 §2.2, and FAPI 2.0 §5.3.2.2: minutes at most.
+	c.PushedLifetime = min(c.PushedLifetime, 10*time.Minute-time.Second)
 	if c.Signing == nil {
 		c.Signing, _ = jwt.NewRing(nil, nil) // of no keys: it cannot fail
 	}

@@ -15,6 +15,7 @@ var kinds = []struct {
 	{seal.Code, "an authorization code"},
 	{seal.AccessToken, "an access token"},
 	{seal.RefreshToken, "a refresh token"},
+	{seal.Pushed, "the request_uri of a pushed request"},
 	{seal.DeviceCode, "a device code"},
 }
 

@@ -16,12 +16,14 @@ type Offers struct {
 	Details []string
 	// ClientDocuments and Registration: apps may register themselves.
 	ClientDocuments, Registration bool
+	// RequirePAR: authorization requests must be pushed.
+	RequirePAR bool
 }
 
 // Offers returns what the server offers.
 func (e *Engine) Offers() Offers {
 	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now()),
-		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration}
+		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration, RequirePAR: e.cfg.RequirePAR}
 	add := func(names symbolon.Scopes) {
 		for _, name := range names {
 			if !slices.Contains(o.Scopes, name) {

@@ -84,6 +84,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		DPoPAlgorithms:        jwt.Algorithms,
 		BoundToCertificate:    true,
 		Details:               offers.Details,
+		RequirePAR:            offers.RequirePAR,
 		ClientDocuments:       offers.ClientDocuments,
 		Documentation:         at("/docs"),
 		Languages:             []string{"en"},

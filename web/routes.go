@@ -52,6 +52,7 @@ func (h *Handler) table() map[string]*route {
 		{path: "/oauth2/authorize", get: h.standardAuthorize, post: h.standardAuthorize, kind: browser, surface: standard},
 		{path: "/oauth2/token", post: h.standardToken, surface: standard, cors: true},
 		{path: "/oauth2/device_authorization", post: h.deviceAuthorization, surface: standard, cors: true},
+		{path: "/oauth2/par", post: h.push, surface: standard, cors: true},
 		{path: "/oauth2/revoke", post: h.revoke, surface: standard, cors: true},
 		{path: "/oauth2/introspect", post: h.introspect, surface: standard},
 		{path: "/oauth2/jwks", get: h.keySet, surface: standard, open: true},
