@@ -59,6 +59,9 @@ var browserTests = []struct {
 	{"looks of consent", testLooksOfConsent},
 	{"looks of refusals", testLooksOfRefusals},
 	{"looks of documents", testLooksOfDocuments},
+	{"device", testDevice},
+	{"forms for a device", testDeviceForms},
+	{"details", testDetails},
 }
 
 // TestBrowser runs browserTests in one Chromium against one demo.

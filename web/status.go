@@ -33,7 +33,7 @@ var statuses = [...][surfaces]int{
 	oauth.UnsupportedGrantType:    {page: 501, standard: 400},
 	oauth.LoginRequired:           {page: 400, standard: 400},
 	oauth.ConsentRequired:         {page: 400, standard: 400},
-	oauth.AccessDenied:            {page: 403, standard: 403},
+	oauth.AccessDenied:            {page: 403, standard: 400},
 	oauth.MissingToken:            {page: 401, standard: 401},
 	oauth.InvalidToken:            {page: 401, standard: 401},
 	oauth.InsufficientScope:       {page: 403, standard: 403},
