@@ -46,7 +46,7 @@ func TestOpenIDClient(t *testing.T) {
 	const redirect = "http://127.0.0.1/callback"
 	a, public := d.newApp(t, redirect), d.newApp(t, redirect, "--public")
 	script(t, "openid-client.mjs", "ISSUER="+d.base, "CLIENT_ID="+a.ID, "CLIENT_SECRET="+a.Secret, "PUBLIC_ID="+public.ID,
-		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID, "DPOP=1", "PAR="+os.Getenv("PAR"))
+		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID, "DPOP=1", "PAR=1")
 }
 
 // The MCP SDK: a client that no one registered before.
