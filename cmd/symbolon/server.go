@@ -229,6 +229,11 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		if err := box.seed(ctx, s.store, s.clock, s.Data, options.Hasher); err != nil {
 			return nil, nil, err
 		}
+		issuer, err := box.trusted(s.Data)
+		if err != nil {
+			return nil, nil, err
+		}
+		cfg.TrustedIssuers = append(cfg.TrustedIssuers, issuer)
 		debug.FreeOSMemory() // hashing the sandbox's passwords took 60 MB
 		cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
 		cfg.Details = append(cfg.Details, sandboxDetails...)
