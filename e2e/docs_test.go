@@ -13,8 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -124,33 +124,34 @@ func TestDocs(t *testing.T) {
 // runPage runs the commands of a page against a demo of its own.
 func runPage(t *testing.T, name, commands string, expected []expectation) {
 	d := startDemo(t, newDir())
-	at := t.TempDir()
-	// The page says .demo and bin/symbolon, which is where make puts them.
 	root, err := filepath.Abs("..")
 	must(t, err)
 	data, err := filepath.Abs(d.dir)
 	must(t, err)
-	must(t, os.Symlink(data, filepath.Join(at, ".demo")))
-	must(t, os.Mkdir(filepath.Join(at, "bin"), 0o700))
 	binary, err := filepath.Abs(program)
 	must(t, err)
+	// A page says symbolon, which the index finds in bin; and the index says .demo.
+	at := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(at, "bin"), 0o700))
+	must(t, os.Symlink(data, filepath.Join(at, ".demo")))
 	must(t, os.Symlink(binary, filepath.Join(at, "bin", "symbolon")))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
-	cmd.Dir = at
-	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(environ(), "BASE="+d.base, "DATA="+data, "CLIENT_ID="+d.greet.ClientID, "CLIENT_SECRET="+d.greet.ClientSecret,
-		"PATH="+filepath.Join(at, "bin")+":"+os.Getenv("PATH"), "SOURCE="+root)
+	set := []string{"BASE=" + d.base, "DATA=" + data, "CLIENT_ID=" + d.greet.ClientID, "CLIENT_SECRET=" + d.greet.ClientSecret, "PATH=" + filepath.Join(at, "bin") + ":" + os.Getenv("PATH")}
+	dir := root
 	if name == "docs/README.md" {
 		// It sets them itself, and is held to it.
-		cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
-			return strings.HasPrefix(v, "BASE=") || strings.HasPrefix(v, "DATA=") || strings.HasPrefix(v, "CLIENT_")
-		})
-		commands += fmt.Sprintf("\n[ \"$BASE|$CLIENT_ID|$CLIENT_SECRET\" = '%s|%s|%s' ] && cd \"$DATA\" && symbolon version >/dev/null\n", "http://127.0.0.1:8080", d.greet.ClientID, d.greet.ClientSecret)
-		cmd.Args[len(cmd.Args)-1] = commands
+		dir, set = at, nil
+		commands += fmt.Sprintf("\n[ \"$BASE $CLIENT_ID $CLIENT_SECRET\" = '%s %s %s' ] && cd \"$DATA\" && symbolon version >/dev/null\n", "http://127.0.0.1:8080", d.greet.ClientID, d.greet.ClientSecret)
 	}
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
+	cmd.Dir = dir
+	cmd.Env = append(environ(), append(set, "API="+freePort(t))...)
+	// What it left running ends with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
 	var errors bytes.Buffer
 	cmd.Stderr = &errors
 	out, err := cmd.StdoutPipe()
@@ -158,6 +159,7 @@ func runPage(t *testing.T, name, commands string, expected []expectation) {
 	must(t, cmd.Start())
 	output := d.watchPage(t, out)
 	err = cmd.Wait()
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // there is nothing left, as a rule
 	for _, token := range regexp.MustCompile(`sym_(?:ac|at|rt|dg|secret)_[A-Za-z0-9_-]+`).FindAllString(output, -1) {
 		secret(kindSecret, token)
 	}

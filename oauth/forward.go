@@ -70,11 +70,7 @@ func (e *Engine) forwardable(g *symbolon.Grant, resource string) bool {
 	if resource == "" {
 		return e.meantForUs(g)
 	}
-	want, ok := canonical(resource)
-	return ok && slices.ContainsFunc(g.Resource, func(uri string) bool {
-		same, ok := canonical(uri)
-		return ok && same == want
-	})
+	return slices.ContainsFunc(g.Resource, func(uri string) bool { return sameResource(uri, resource) })
 }
 
 // needs adds to a refusal what the request needs, for the challenge.

@@ -52,7 +52,7 @@ func TestForward(t *testing.T) {
 	w.run("RFC9068-3-a", func(t *testing.T) {
 		r1 := w.connected(&w.C1, "resource=https://r1.test/v1")
 		for resource, good := range map[string]bool{
-			"https://r1.test/v1": true, "HTTPS://R1.test:443/v1": true, "https://r1.test": false, "https://r1.test/v1/": false,
+			"https://r1.test/v1": true, "HTTPS://R1.test:443/v1": true, "https://r1.test/v1/": true, "https://r1.test": false, "https://r1.test/v1//": false,
 			"https://r2.test": false, "": false, "no uri": false,
 		} {
 			_, err := ask(r1.AccessToken, "read", resource)
