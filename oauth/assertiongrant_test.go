@@ -100,11 +100,12 @@ func TestAssertionGrant(t *testing.T) {
 		}
 	}
 	for what, text := range map[string]string{
-		"another key":        stranger.sign(t, nil, good()),
-		"an access token":    signer.sign(t, typ("at+jwt"), good()),
-		"a client assertion": signer.sign(t, typ("client-authentication+jwt"), good()),
-		"nonsense":           "nonsense",
-		"our own JWT":        "eyJhbGciOiJub25lIn0.e30.",
+		"another key":         stranger.sign(t, nil, good()),
+		"an access token":     signer.sign(t, typ("at+jwt"), good()),
+		"one of an extension": signer.sign(t, typ("oauth-id-jag+jwt"), good()),
+		"a client assertion":  signer.sign(t, typ("client-authentication+jwt"), good()),
+		"nonsense":            "nonsense",
+		"our own JWT":         "eyJhbGciOiJub25lIn0.e30.",
 	} {
 		_, err := ask(&w.C1, text)
 		if e := (*Error)(nil); !errors.As(err, &e) || e.Refusal != InvalidGrant {
