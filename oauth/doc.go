@@ -47,6 +47,38 @@
 //	hanging up undoes nothing                     WithoutCancel      x  x  .  x  x
 //	busy and unknown are never a refusal          storeError         x  x  x  x  x
 //
+// # The standard surface
+//
+// The same engine by the RFCs' own paths. A request says which surface it came
+// by (Standard): there it may leave out what goes without saying, and use every
+// grant. What else differs is the status of a refusal, in web/status.go.
+//
+//	/oauth2/authorize             authorize.go      Engine.Authorize        signed requests: requestobject.go
+//	/oauth2/par                   par.go            Engine.Push
+//	/oauth2/token                 token.go          Engine.Token            the grants are below
+//	/oauth2/device_authorization  device.go         Engine.AuthorizeDevice
+//	/device                       device.go         Engine.Device           and Engine.Answer: the person's side
+//	/oauth2/introspect            introspect.go     Engine.Introspect
+//	/oauth2/revoke                revoke.go         Engine.Revoke
+//	/oauth2/register              register.go       Engine.Register         apps that are documents: document.go
+//	/oauth2/jwks                  offers.go         Engine.KeySet
+//	/.well-known/…                offers.go         Engine.Offers
+//	/forward-auth                 forward.go        Engine.Forward
+//
+// Every grant begins with caller.go (who asks, may it use the grant, to which key
+// are its tokens bound) and ends with issue.go. Between them:
+//
+//	authorization_code            token.go          redeem
+//	refresh_token                 refresh.go        Refresh
+//	client_credentials            clientcredentials.go  clientCredentials
+//	device_code                   device.go         deviceToken
+//	token-exchange                exchange.go       exchange
+//	jwt-bearer                    assertiongrant.go assertionGrant
+//
+// How an app proves itself is in clientauth.go, assertion.go and certificate.go;
+// what a token is for, in resource.go and details.go; what it looks like, in
+// accesstoken.go; to which key it is bound, in dpop.go.
+//
 // Where this engine differs from an RFC, or decides what one leaves open, stands
 // in docs/divergences.md. Every row of the requirement ledger that the steps
 // answer for is in ledger_test.go, with the test that names it.

@@ -58,6 +58,50 @@ func TestTheTableOfRules(t *testing.T) {
 	}
 }
 
+// The package's comment names every grant and what an endpoint is, in the file
+// where it is.
+func TestTheStandardSurface(t *testing.T) {
+	files := token.NewFileSet()
+	where := make(map[string]string) // method → file
+	var doc string
+	for _, file := range source(t, files, false) {
+		if file.Doc != nil {
+			doc += file.Doc.Text()
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && receiver(f) == "Engine" {
+				where[f.Name.Name] = files.Position(f.Pos()).Filename
+			}
+		}
+	}
+	said := make(map[string]bool)
+	rows := regexp.MustCompile(`(?m)^\t(/\S+|[a-z_-]+) +(\w+\.go) +(?:Engine\.)?(\w+)`).FindAllStringSubmatch(doc, -1)
+	for _, row := range rows {
+		said[row[1]], said[row[3]] = true, true
+		if where[row[3]] != row[2] {
+			t.Errorf("%s: Engine.%s is in %q, not in %s", row[1], row[3], where[row[3]], row[2])
+		}
+	}
+	if len(rows) != 11+len(Grants) {
+		t.Errorf("%d rows are read; are they laid out in another way?", len(rows))
+	}
+	for _, g := range Grants {
+		if name := string(g)[strings.LastIndexByte(string(g), ':')+1:]; !said[name] {
+			t.Errorf("the comment does not say where the grant %s is", name)
+		}
+	}
+	// What is no endpoint, or is named beside one.
+	also := map[string]bool{
+		"Callback": true, "Issuer": true, "Now": true, "Ready": true, "App": true, "KnowsOrigin": true, "Nonce": true, "Answer": true,
+		"Info": true, "Refresh": true, "Invalidate": true, "Registered": true, "Reregister": true, "Unregister": true, "Expire": true,
+	}
+	for method, file := range where {
+		if ast.IsExported(method) && !said[method] && !also[method] {
+			t.Errorf("Engine.%s in %s is new: the comment does not say which endpoint it is", method, file)
+		}
+	}
+}
+
 func receiver(f *ast.FuncDecl) string {
 	if f.Recv == nil {
 		return ""
