@@ -10,8 +10,11 @@ import (
 type Offers struct {
 	// Scopes are all that the owner's configuration names.
 	Scopes []string
-	// Algorithms are those that the server's keys sign with.
-	Algorithms []string
+	// Grants are those of the token endpoint that can bring a token here.
+	Grants []symbolon.GrantType
+	// Algorithms are those that the server's keys sign with; Answers is the one of
+	// them that signs what introspection says, if there is a key for it.
+	Algorithms, Answers []string
 	// Details are the types of authorization_details (RFC 9396 §10).
 	Details []string
 	// ClientDocuments and Registration: apps may register themselves.
@@ -24,6 +27,15 @@ type Offers struct {
 func (e *Engine) Offers() Offers {
 	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now()),
 		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration, RequirePAR: e.cfg.RequirePAR}
+	if slices.Contains(o.Algorithms, e.cfg.SigningAlgorithm) {
+		o.Answers = []string{e.cfg.SigningAlgorithm}
+	}
+	for _, g := range Grants {
+		// RFC 8414 §2: what can only be refused is not offered.
+		if g != symbolon.GrantAssertion || len(e.cfg.TrustedIssuers) > 0 {
+			o.Grants = append(o.Grants, g)
+		}
+	}
 	add := func(names symbolon.Scopes) {
 		for _, name := range names {
 			if !slices.Contains(o.Scopes, name) {

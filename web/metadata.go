@@ -76,7 +76,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		RevocationAlgorithms:  jwt.Algorithms,
 		IntrospectionAuth:     slices.DeleteFunc(slices.Clone(methods), func(m string) bool { return m == string(symbolon.AuthNone) }),
 		IntrospectionAuthAlgs: jwt.Algorithms,
-		IntrospectionAlgs:     offers.Algorithms,
+		IntrospectionAlgs:     offers.Answers,
 		Challenges:            []string{"S256"},
 		Issuers:               true,
 		RequestObject:         true,
@@ -91,7 +91,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     offers.Algorithms,
 	}
-	for _, g := range oauth.Grants {
+	for _, g := range offers.Grants {
 		m.Grants = append(m.Grants, string(g))
 	}
 	if offers.Registration {

@@ -23,6 +23,7 @@ type fixture struct {
 	*httptest.Server
 	handler *Handler
 	store   symbolon.Store
+	faulty  *storetest.Faulty
 	app     symbolon.App
 	secret  string
 	jane    symbolon.Account
@@ -41,7 +42,7 @@ func newFixture(t testing.TB) *fixture {
 func newFixtureAt(t testing.TB, issuer string, configure ...func(*oauth.Config)) *fixture {
 	t.Helper()
 	ctx := t.Context()
-	store := storetest.NewMemory()
+	store := storetest.NewFaulty(storetest.NewMemory())
 	clock := symbolon.NewSteadyClock(time.Time{})
 	root, err := seal.NewRootKey()
 	check(t, err)
@@ -58,7 +59,7 @@ func newFixtureAt(t testing.TB, issuer string, configure ...func(*oauth.Config))
 	signer, err := jwt.NewRing([]*seal.RootKey{root}, keys)
 	check(t, err)
 
-	f := &fixture{store: store}
+	f := &fixture{store: store, faulty: store}
 	plain, hash := symbolon.NewSecret(clock.Now())
 	f.secret = plain
 	f.app = symbolon.App{
