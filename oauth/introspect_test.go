@@ -344,18 +344,20 @@ func TestIntrospect(t *testing.T) {
 			t.Error("it has expired")
 		}
 	})
-	w.run("RFC9470-6-a", func(t *testing.T) {
-		a := w.redeemed(&w.C1, []string{"scope=connect", "resource=" + r2})
-		_, claims := w.claims(a.AccessToken)
-		if claims["auth_time"] == nil || claims["auth_time"] != w.told(&w.R2, a.AccessToken)["auth_time"] {
-			t.Error("auth_time")
-		}
-		w.clock.pass(time.Hour) // B37: a refresh is no sign-in
-		b := w.called(&w.C1, "grant_type=refresh_token", "refresh_token="+a.RefreshToken)
-		if _, later := w.claims(b.AccessToken); later["auth_time"] != claims["auth_time"] {
-			t.Error("auth_time moved")
-		}
-	})
+	for _, id := range []string{"RFC9470-6-a", "B37"} {
+		w.run(id, func(t *testing.T) {
+			a := w.redeemed(&w.C1, []string{"scope=connect", "resource=" + r2})
+			_, claims := w.claims(a.AccessToken)
+			if claims["auth_time"] == nil || claims["auth_time"] != w.told(&w.R2, a.AccessToken)["auth_time"] {
+				t.Error("auth_time")
+			}
+			w.clock.pass(time.Hour) // a refresh is no sign-in
+			b := w.called(&w.C1, "grant_type=refresh_token", "refresh_token="+a.RefreshToken)
+			if _, later := w.claims(b.AccessToken); later["auth_time"] != claims["auth_time"] {
+				t.Error("auth_time moved")
+			}
+		})
+	}
 	w.run("RFC9449-6.2-a", func(t *testing.T) {
 		// Whatever made the binding, it is told.
 		for kind, name := range map[symbolon.BindingKind]string{symbolon.BoundByDPoP: "jkt", symbolon.BoundByTLS: "x5t#S256"} {

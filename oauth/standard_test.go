@@ -336,3 +336,85 @@ func TestKindsOfTokens(t *testing.T) {
 		t.Error("there was no JWT")
 	}
 }
+
+// What apps on a computer or a phone need (A11), from the request to the tokens.
+func TestNativeApps(t *testing.T) {
+	w := newWide(t)
+	ask := func(app *symbolon.App, uri string) (*Authorization, error) {
+		req := w.request(app, "redirect_uri="+uri)
+		req.Standard = true
+		return w.Authorize(w.ctx, req, w.allowing())
+	}
+	walk := func(uri string) {
+		w.Helper()
+		answer, err := ask(&w.P1, uri)
+		w.ok(err)
+		w.called(&w.P1, "grant_type=authorization_code", "code="+answer.Callback.Code, "redirect_uri="+uri, "code_verifier="+verifier)
+	}
+	refused := func(uris ...string) {
+		w.Helper()
+		for _, uri := range uris {
+			_, err := ask(&w.P1, uri)
+			w.page(err, InvalidRequest)
+		}
+	}
+	w.run("RFC8252-7.3-a", func(t *testing.T) {
+		walk("http://127.0.0.1:51004/cb")
+		walk("http://127.0.0.1/cb")
+		refused("http://127.0.0.1:51004/cb2", "https://127.0.0.1/cb", "https://127.0.0.1:51004/cb", "http://127.0.0.2/cb", "http://user@127.0.0.1:1/cb", "http://127.0.0.1:1/%63b", "http://127.0.0.1:0/cb", "http://127.0.0.1:65536/cb", "http://127.0.0.1:1/cb?x")
+	})
+	w.run("RFC8252-7.3-b", func(t *testing.T) {
+		walk("http://[::1]:7/cb")
+		refused("http://[::ffff:127.0.0.1]/cb", "http://[::1]:7/cb/", "http://[0:0:0:0:0:0:0:1]:7/cb")
+	})
+	w.run("RFC8252-7.3-c", func(t *testing.T) {
+		answer, err := ask(&w.P1, "http://127.0.0.1:5000/cb")
+		w.ok(err)
+		for _, uri := range []string{"http://127.0.0.1:5001/cb", uriP1, "http://[::1]:5000/cb"} {
+			_, err = w.call(&w.P1, "grant_type=authorization_code", "code="+answer.Callback.Code, "redirect_uri="+uri, "code_verifier="+verifier)
+			w.refused(err, InvalidGrant)
+		}
+	})
+	w.run("RFC8252-8.3-a", func(t *testing.T) {
+		// K5: localhost floats for public apps only.
+		w.edit(w.P1.ID, func(a *symbolon.App) { a.RedirectURIs = append(a.RedirectURIs, "http://localhost/cb") })
+		walk("http://localhost:4711/cb")
+		w.edit(w.C2.ID, func(a *symbolon.App) {
+			a.RedirectURIs = append(a.RedirectURIs, "http://localhost/cb", "http://127.0.0.1/cb")
+		})
+		_, err := ask(&w.C2, "http://localhost:4711/cb")
+		w.page(err, InvalidRequest)
+		_, err = ask(&w.C2, "http://127.0.0.1:4711/cb")
+		w.ok(err)
+	})
+	w.run("RFC8252-7.1-a", func(t *testing.T) {
+		walk("com.example.app:/cb")
+		refused("com.example.app:/cb2", "com.example.app://cb", "COM.example.app:/cb", "com.example.app:cb")
+		if CheckRedirectURI("myapp:/cb") == nil || CheckRedirectURI("com.example.app:/cb") != nil {
+			t.Error("a scheme without a dot, or one with")
+		}
+	})
+	w.run("RFC8252-7.1-b", func(t *testing.T) {
+		for _, uri := range []string{"javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "blob:https://x", "about:blank", "view-source:https://x", "intent://x", "JAVASCRIPT:x", "java\tscript:x"} {
+			if CheckRedirectURI(uri) == nil {
+				t.Errorf("%s may be registered", uri)
+			}
+			refused(uri)
+		}
+	})
+	w.run("RFC8252-7.2-a", func(t *testing.T) {
+		w.edit(w.P1.ID, func(a *symbolon.App) { a.RedirectURIs = append(a.RedirectURIs, "https://app.test/cb") })
+		walk("https://app.test/cb")
+		refused("https://app.test:8443/cb") // only loopback ports float
+	})
+	w.run("RFC8252-8.5-a", func(t *testing.T) {
+		walk(uriP1) // without a secret
+		_, err := w.Authorize(w.ctx, w.request(&w.P1, "-code_challenge", "-code_challenge_method"), w.allowing())
+		w.redirected(err, InvalidRequest, uriP1, "xyz")
+	})
+	w.run("RFC8252-8.4-a", func(t *testing.T) {
+		if app := w.app(w.P1.ID); !app.Public || app.Method() != symbolon.AuthNone || app.MayUse(symbolon.GrantClient) {
+			t.Errorf("%+v", app)
+		}
+	})
+}
