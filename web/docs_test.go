@@ -87,7 +87,7 @@ func TestDocsCommandLines(t *testing.T) {
 	if strings.Contains(page, exampleIssuer) {
 		t.Errorf("the page names %s", exampleIssuer)
 	}
-	for _, text := range []string{"redirect_uri", "code_challenge", "refresh_expires_in", "/docs/errors#invalid_grant", "DELETE"} {
+	for _, text := range []string{"redirect_uri", "code_challenge", "refresh_expires_in", "/docs/errors#invalid_grant", "DELETE", `href="/.well-known/oauth-authorization-server"`} {
 		if !strings.Contains(page, text) {
 			t.Errorf("the page lacks %q", text)
 		}
