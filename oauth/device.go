@@ -266,6 +266,12 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 		answer := d.code
 		answer.Connection, answer.Account, answer.Name = symbolon.NewConnectionID(now), who.Account.ID, who.Account.Name
 		answer.AuthAt, answer.IssuedAt = who.Session.AuthAt, now
+		if e.feed.Over(&answer.Grant) {
+			// As in Authorize: what were made now would be dead.
+			r := refuse(Unavailable, "All that the account allowed was ended in this moment; answer again shortly.").from(d.App.ID)
+			r.RetryAfter = time.Second
+			return r
+		}
 		plain, err := answer.AppendBinary(nil)
 		if err != nil {
 			return storeError(err)

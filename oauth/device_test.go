@@ -312,6 +312,19 @@ func TestDeviceAnswer(t *testing.T) {
 			}
 		}
 	})
+	w.run("in the very millisecond of an end", func(t *testing.T) {
+		w.clock.pass(time.Minute)
+		d := w.begun(&w.D1)
+		w.end(symbolon.End{Account: w.U1.ID, Client: w.D1.ID})
+		if e := w.refused(w.answer(d, true), Unavailable); e.RetryAfter <= 0 {
+			t.Error("no time to answer again")
+		}
+		w.clock.pass(time.Millisecond)
+		w.ok(w.answer(d, true))
+		a, err := w.poll(&w.D1, d)
+		w.ok(err)
+		w.alive(a)
+	})
 	w.run("its time", func(t *testing.T) {
 		w.clock.pass(time.Minute)
 		d := w.begun(&w.D1)

@@ -15,6 +15,7 @@ import (
 // no more. It knows nothing of sealed values.
 type life struct {
 	*world
+	R1    symbolon.App // exchanges the tokens of all
 	bonds []*bond
 	ended map[string]time.Time // of an account, an app, or both: up to when all is over
 	off   map[symbolon.AccountID]bool
@@ -34,6 +35,9 @@ type bond struct {
 	expiry  map[int]time.Time // of each refresh token
 	access  []*TokenResponse  // every access token that was acknowledged
 	until   []time.Time       // and its expiry
+	device  *DeviceAuthorization
+	traded  []*TokenResponse // what R1 got for its access tokens
+	lasts   []time.Time      // and the expiry of what it was made from
 }
 
 const lifeOfRefresh = 30 * 24 * time.Hour
@@ -54,6 +58,15 @@ func live(t *rapid.T, faults bool, open func(symbolon.Clock) symbolon.Store) {
 	}
 	l.edit(l.C2.ID, func(a *symbolon.App) { a.Rotation = symbolon.RotateNever })
 	l.C2 = l.app(l.C2.ID)
+	l.edit(l.C1.ID, func(a *symbolon.App) {
+		a.Settings.Grants = []symbolon.GrantType{symbolon.GrantCode, symbolon.GrantRefresh, symbolon.GrantDevice}
+	})
+	l.C1 = l.app(l.C1.ID)
+	plain, stored := symbolon.NewSecret(l.clock.Now())
+	l.R1 = symbolon.App{ID: "sym_app_r1", Name: "r1", Scope: l.C1.Scope, Secrets: []symbolon.Secret{stored}, CreatedAt: l.clock.Now(),
+		Settings: symbolon.Settings{Grants: []symbolon.GrantType{symbolon.GrantExchange}, ExchangeFor: []symbolon.ClientID{"*"}}}
+	l.secrets[l.R1.ID] = plain
+	l.ok(l.store.PutApp(l.ctx, l.R1))
 	fault := func(verb string) storetest.Fault {
 		if !faults {
 			return storetest.NoFault
@@ -81,6 +94,24 @@ func live(t *rapid.T, faults bool, open func(symbolon.Clock) symbolon.Store) {
 				t.Skip("enough")
 			}
 			l.connect(app.Draw(t, "app"), account.Draw(t, "account"), fault("Connect"))
+		},
+		"connect a device": func(t *rapid.T) {
+			if len(l.bonds) > 3 {
+				t.Skip("enough")
+			}
+			l.connectDevice(account.Draw(t, "account"), fault("Connect"))
+		},
+		"revoke": func(t *rapid.T) {
+			b := some(t)
+			token := b.access[rapid.IntRange(0, len(b.access)-1).Draw(t, "which")].AccessToken
+			if rapid.Bool().Draw(t, "the refresh token") {
+				token = b.tokens[b.held()]
+			}
+			l.revokeOne(b, token, fault("End"))
+		},
+		"exchange": func(t *rapid.T) {
+			b := some(t)
+			l.trade(b, rapid.IntRange(0, len(b.access)-1).Draw(t, "which"))
 		},
 		"refresh": func(t *rapid.T) {
 			b := some(t)
@@ -250,7 +281,73 @@ func (l *life) present(b *bond, seq int, fault storetest.Fault) {
 
 func (l *life) refusalOf(err error) Refusal { return storeError(err).Refusal }
 
+// connectDevice is RFC 8628: the person allows C1's device, which asks, and asks
+// again when it has no answer.
+func (l *life) connectDevice(who symbolon.AccountID, fault storetest.Fault) {
+	b := &bond{app: &l.C1, account: who, codeAt: l.clock.Now(), tokens: make(map[int]string), expiry: make(map[int]time.Time)}
+	var err error
+	if b.device, err = l.world.device(b.app); err != nil {
+		l.refused(err, TooManyRequests)
+		return
+	}
+	pending, err := l.Device(l.ctx, b.device.UserCode, who, "")
+	l.ok(err)
+	err = l.Answer(l.ctx, pending, l.signedIn(l.account(who))[0], true)
+	if l.off[who] {
+		l.refused(err, AccessDenied)
+		return
+	}
+	if !l.stands(b) {
+		l.refused(err, Unavailable) // in the very millisecond of an end
+		return
+	}
+	l.ok(err)
+	tokens, err := l.poll(b.app, b.device)
+	if fault != storetest.NoFault {
+		l.refused(err, Unavailable)
+		tokens, err = l.poll(b.app, b.device)
+	}
+	if fault == storetest.Unanswered {
+		l.refused(err, InvalidGrant)
+		return
+	}
+	l.ok(err)
+	b.movedAt, b.expires = l.clock.Now(), l.clock.Now().Add(lifeOfRefresh)
+	l.acknowledge(b, 0, tokens)
+	l.bonds = append(l.bonds, b)
+}
+
+// revokeOne is RFC 7009: whatever was so before, it is over then.
+func (l *life) revokeOne(b *bond, token string, fault storetest.Fault) {
+	err := l.revoke(b.app, token)
+	if err != nil && l.refusalOf(err) == Unavailable && fault != storetest.NoFault {
+		err = l.revoke(b.app, token)
+	}
+	l.ok(err)
+	b.over = true
+}
+
+// trade is RFC 8693: R1 exchanges an access token.
+func (l *life) trade(b *bond, i int) {
+	answer, err := l.exchange(&l.R1, b.access[i].AccessToken)
+	if !l.lives(b, i) {
+		l.refused(err, InvalidRequest)
+		return
+	}
+	l.ok(err)
+	b.traded, b.lasts = append(b.traded, answer), append(b.lasts, b.until[i])
+}
+
 func (l *life) replayCode(b *bond) {
+	if b.device != nil { // it is refused, and ends nothing
+		_, err := l.poll(b.app, b.device)
+		if l.clock.Now().Before(b.codeAt.Add(10 * time.Minute)) {
+			l.refused(err, InvalidGrant)
+		} else {
+			l.refused(err, ExpiredToken)
+		}
+		return
+	}
 	_, err := l.redeem(b.app, b.code)
 	l.refused(err, InvalidGrant)
 	if l.clock.Now().Before(b.codeAt.Add(time.Minute)) {
@@ -291,6 +388,22 @@ func (l *life) look() {
 		for i, t := range b.access {
 			if _, err := l.Info(l.ctx, Bearer(t.AccessToken)); (err == nil) != l.lives(b, i) {
 				l.Fatalf("an access token is honoured: %v, expected: %v (%v)", err == nil, l.lives(b, i), err)
+			}
+			if !b.app.Public && l.active(b.app, t.AccessToken) != l.lives(b, i) {
+				l.Fatalf("an access token is said to be active: %v", !l.lives(b, i))
+			}
+		}
+		for i, t := range b.traded {
+			if want := !b.over && l.stands(b) && l.clock.Now().Before(b.lasts[i]); l.active(&l.R1, t.AccessToken) != want {
+				l.Fatalf("what came of an exchange is active: %v", !want)
+			}
+		}
+		for seq, text := range b.tokens {
+			if b.app != &l.C1 {
+				break // the rule is another for those who do not rotate
+			}
+			if want := !l.dead(b) && seq >= b.seq-1 && l.clock.Now().Before(b.expiry[seq]); l.active(b.app, text) != want {
+				l.Fatalf("the refresh token %d of %d is said to be active: %v", seq, b.seq, !want)
 			}
 		}
 		if l.dead(b) {
