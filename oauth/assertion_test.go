@@ -173,7 +173,7 @@ func TestAssertion(t *testing.T) {
 		{"RFC6749-5.2-d secret", good(nil), InvalidRequest, list("client_secret=x")},
 		{"RFC6749-5.2-d basic", good(nil), InvalidRequest, list("Authorization: " + basic(string(J1.ID), "x"))},
 		{"RFC7523-3-a no sub", good(claimsOf{"sub": nil}), InvalidClient, nil},
-		{"RFC7523-3-a no sub, no client_id", good(claimsOf{"sub": nil}), InvalidRequest, list("-client_id")},
+		{"RFC7523-3-a no sub, no client_id", good(claimsOf{"sub": nil}), InvalidClient, list("-client_id")},
 		{"RFC7523-3-a another sub", good(claimsOf{"sub": "sym_app_c1"}), InvalidClient, nil},
 		{"RFC7523-3-a another iss", good(claimsOf{"iss": "sym_app_c1"}), InvalidClient, nil},
 		{"RFC7523-3-a no iss", good(claimsOf{"iss": nil}), InvalidClient, nil},

@@ -100,6 +100,9 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 		if id == "" {
 			id = a.unproven.Subject
 		}
+		if id == "" {
+			return nil, refuse(InvalidClient, "The client_assertion has no sub; both iss and sub must be the client_id.")
+		}
 	}
 	if id == "" {
 		return nil, refuse(InvalidRequest, "client_id is missing; send it in the body, or in an Authorization header of the scheme Basic.")

@@ -125,6 +125,11 @@ func TestDPoP(t *testing.T) {
 	if exposed := resp.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(exposed, "DPoP-Nonce") || !strings.Contains(exposed, "WWW-Authenticate") {
 		t.Errorf("exposed: %v", resp.Header)
 	}
+	// RFC9449-5.1-a.
+	_, meta := f.call(t, "GET", "/.well-known/oauth-authorization-server/t1", nil)
+	if algs, _ := meta["dpop_signing_alg_values_supported"].([]any); len(algs) != 4 {
+		t.Errorf("metadata: %v", meta["dpop_signing_alg_values_supported"])
+	}
 	if resp, _ := f.call(t, "GET", "/t1/info", nil); resp.Header.Get("DPoP-Nonce") != "" {
 		t.Error("a nonce for whoever uses no DPoP")
 	}
