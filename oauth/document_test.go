@@ -430,6 +430,28 @@ func TestDocumentIsAway(t *testing.T) {
 	w.code(x1)
 }
 
+// C44: nor does a document with keys in it, which is read again for their sake.
+func TestDocumentWithKeysIsAway(t *testing.T) {
+	w, s := newSite(t)
+	keys := json.RawMessage(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`)
+	s.documents[urlX1] = changed(documentX1, map[string]any{"jwks": keys, "token_endpoint_auth_method": "private_key_jwt"})
+	w.code(x1)
+	w.ok(w.feed.Poll(w.ctx))
+	w.clock.pass(time.Hour)
+	_, err := w.App(w.ctx, urlX1)
+	w.ok(err)
+	if len(s.fetched) != 2 {
+		t.Errorf("fetched %d times: new keys would not be seen", len(s.fetched))
+	}
+	s.fails[urlX1] = errors.New("no route to host")
+	w.clock.pass(time.Hour)
+	app, err := w.App(w.ctx, urlX1)
+	w.ok(err)
+	if app.Settings.Keys == "" || len(s.fetched) != 3 {
+		t.Errorf("fetched %d times, app %+v", len(s.fetched), app)
+	}
+}
+
 // Two people allow the app at the same moment: both are right.
 func TestKeptOnce(t *testing.T) {
 	w, _ := newSite(t)

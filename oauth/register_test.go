@@ -485,6 +485,8 @@ func TestUnregister(t *testing.T) {
 				w.refused(err, InvalidToken)
 				_, err = w.Authorize(w.ctx, w.request(app), w.allowing())
 				w.page(err, UnknownClient)
+				_, err = w.App(w.ctx, id)
+				w.refused(err, UnknownClient)
 				if tokens != nil {
 					w.dead(tokens)
 					_, err = w.refresh(app, tokens.RefreshToken)

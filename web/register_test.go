@@ -31,7 +31,7 @@ func newOpen(t *testing.T, documents map[string]string, configure ...func(*oauth
 		c.RegistrationScopes = symbolon.Scopes{"connect", "other"}
 		c.Fetch = func(_ context.Context, url string) ([]byte, time.Duration, error) {
 			if text, there := documents[url]; there {
-				return []byte(text), time.Minute, nil
+				return []byte(text), 0, nil // so that it is read each time
 			}
 			return nil, 0, symbolon.Errorf(symbolon.NotFound, "fetch", "404")
 		}
@@ -294,9 +294,12 @@ func TestPersonMeetsStranger(t *testing.T) {
 	// The document changes while the person looks: they are asked anew.
 	shown := page
 	documents[x1Document] = strings.Replace(documents[x1Document], "Evil", "Other", 1)
-	_, page = p.post("/consent", shown, url.Values{"action": {"allow"}})
-	if strings.Contains(page, "Other") {
-		t.Error("it was read again before its time")
+	resp, page = p.post("/consent", shown, url.Values{"action": {"allow"}})
+	if resp.StatusCode != 200 || !strings.Contains(page, "Other") {
+		t.Errorf("changed while shown: %d %v", resp.StatusCode, resp.Header)
+	}
+	if resp, _ = p.post("/consent", page, url.Values{"action": {"allow"}}); resp.StatusCode != 303 {
+		t.Errorf("allowed: %d", resp.StatusCode)
 	}
 
 	// It was allowed, and from this site it is remembered; from another it is not.
