@@ -89,8 +89,9 @@ func (w *world) rows(id symbolon.ClientID) []symbolon.App {
 	return rows
 }
 
-// MCP-2025-11-b: an app that is known by its document goes through every step,
-// by its URL, and is kept from the first consent on.
+// MCP-2025-11-b, MCP-2025-06-d, CIMD-4-c, RFC7591-5-a: an app that is known by its document goes
+// through every step, by its URL, with the redirect URIs and scopes that it may
+// have, and is kept from the first consent on.
 func TestDocumentApp(t *testing.T) {
 	w, s := newSite(t)
 	id := idOf(documentID, urlX1)
@@ -115,6 +116,10 @@ func TestDocumentApp(t *testing.T) {
 	w.alive(tokens)
 	if len(s.fetched) != 1 {
 		t.Errorf("fetched %d times", len(s.fetched))
+	}
+	// MCP-2025-06-d: the token is for the API that was asked for.
+	if g := w.connected(x1, "resource=https://mcp.test/x").Grant; len(g.Resource) != 1 || g.Resource[0] != "https://mcp.test/x" {
+		t.Errorf("resource %v", g.Resource)
 	}
 	// The id within this server is no second client_id.
 	_, err = w.Authorize(w.ctx, w.request(known(string(id), uriX1)), w.allowing())

@@ -248,6 +248,43 @@ var ledger = map[string][]row{
 		{"RFC8628-3.3-a", "TestDeviceToken", ""},
 		{"RFC8628-4-a", "elsewhere", ""},
 	},
+	"A15": { // dynamic registration
+		{"RFC7591-3-a", "TestRegister", ""},
+		{"RFC7591-3.2.1-a", "TestRegister", ""},
+		{"RFC7591-3.2.2-a", "TestRegistrationRules", ""},
+		{"RFC7591-2-a", "TestRegistrationRules", ""},
+		{"RFC7591-2-b", "TestRegister", ""},
+		{"RFC7591-3-b", "TestRegistrationFlood", ""},
+		{"RFC7591-5-a", "TestDocumentApp", ""},
+		{"OIDCR-2-a", "TestRegistrationRules", ""},
+		{"OIDCR-2-b", "TestRegisteredLinks", ""},
+		{"RFC7591-2-c", "TestRegistrationRules", ""},
+		{"RFC7591-3.1.1-a", "TestRegistrationRules", ""},
+		{"RFC7592-2.1-a", "TestReadRegistration", ""},
+		{"RFC7592-2.2-a", "TestReregister", ""},
+		{"RFC7592-2.3-a", "TestUnregister", ""},
+		{"RFC7592-3-a", "TestReadRegistration", ""},
+		{"RFC7591-5-b", "TestRegisteredNames", ""},
+	},
+	"A16": { // MCP and client ID metadata documents
+		{"MCP-2025-06-a", "elsewhere", ""},
+		{"MCP-2025-11-a", "elsewhere", ""},
+		{"MCP-2025-06-d", "TestDocumentApp", ""},
+		{"MCP-2025-11-b", "TestDocumentApp", ""},
+		{"MCP-2025-11-c", "elsewhere", ""},
+		{"MCP-2026-07-b", "TestRegistrationRules", ""},
+		{"CIMD-3-a", "TestDocumentURLs", ""},
+		{"CIMD-5-a", "elsewhere", ""},
+		{"CIMD-4-a", "TestDocuments", ""},
+		{"CIMD-4-b", "TestDocuments", ""},
+		{"CIMD-4-c", "TestDocumentApp", ""},
+		{"CIMD-5.2-a", "elsewhere", ""},
+		{"CIMD-8.6-a", "elsewhere", ""},
+		{"CIMD-8-a", "TestStrangersFetchNothing", ""},
+		{"CIMD-8-b", "TestChangedDocument", ""},
+		{"RFC9728-4-a", "elsewhere", ""},
+		{"RFC9728-5.1-a", "elsewhere", ""},
+	},
 	"A19": { // token exchange, step-up
 		{"RFC8693-2.1-a", "TestExchange", ""},
 		{"RFC8693-2.2-a", "TestExchange", ""},
@@ -340,7 +377,7 @@ var ledger = map[string][]row{
 
 // sizes are how many rows each group of the ledger has: one that is forgotten
 // shows.
-var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A19": 7, "A20": 10, "B": 65}
+var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A15": 16, "A16": 17, "A19": 7, "A20": 10, "B": 65}
 
 func TestLedger(t *testing.T) {
 	named := make(map[string]map[string]bool) // test → the names and comments in it

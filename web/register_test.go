@@ -175,9 +175,13 @@ func TestRegistrationIsOff(t *testing.T) {
 		t.Errorf("%v", m)
 	}
 	f = newOpen(t, nil)
-	_, m = f.call(t, "GET", "/.well-known/oauth-authorization-server", nil)
-	if m["registration_endpoint"] != f.URL+"/oauth2/register" || m["client_id_metadata_document_supported"] != true {
-		t.Errorf("%v", m)
+	// MCP-2025-06-a, MCP-2025-11-a: by either name of the metadata.
+	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
+		_, m = f.call(t, "GET", path, nil)
+		methods, _ := m["code_challenge_methods_supported"].([]any)
+		if m["registration_endpoint"] != f.URL+"/oauth2/register" || m["client_id_metadata_document_supported"] != true || len(methods) != 1 || methods[0] != "S256" {
+			t.Errorf("%s: %v", path, m)
+		}
 	}
 }
 
