@@ -175,8 +175,12 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 		_ = h.redirect(w, r, ev, callback.URL()) // it always succeeds
 		return
 	}
+	code := status(e.Refusal, ev.surface, false)
+	if code == http.StatusUnauthorized {
+		code = status(e.Refusal, page, false) // a browser has nothing to prove itself with
+	}
 	p := &ErrorPage{
-		Status:      status(e.Refusal, page, false),
+		Status:      code,
 		Code:        e.Refusal.Code(),
 		Description: e.Description,
 		RequestID:   ev.id,
