@@ -163,5 +163,15 @@ func (e *Engine) openAccess(text string, t *symbolon.AccessToken, now time.Time)
 	return nil
 }
 
-// internalID returns what stands for a client_id within this server.
-func internalID(clientID string) symbolon.ClientID { return symbolon.ClientID(clientID) }
+// internalID returns what stands for a client_id within this server: a JWT says
+// the client_id that the app is known by outside, and what ends is named by the id
+// in the store. What is turned off by now was not when the JWT was signed.
+func internalID(clientID string) symbolon.ClientID {
+	switch {
+	case strings.HasPrefix(clientID, "https://"), strings.HasPrefix(clientID, "http://"):
+		return idOf(documentID, clientID)
+	case strings.HasPrefix(clientID, string(seal.Client)):
+		return idOf(dynamicID, clientID)
+	}
+	return symbolon.ClientID(clientID)
+}
