@@ -13,6 +13,11 @@ func (e *Engine) Invalidate(ctx context.Context, shown Shown) (symbolon.Grant, e
 	if err != nil {
 		return symbolon.Grant{}, err
 	}
+	if len(token.Sources) > 0 {
+		// As at revocation: the connection is another app's to end, and the token
+		// ends with it.
+		return token.Grant, shown.challenged(refuse(InvalidToken, "The access token came of an exchange, so its connection is another app's, and only that ends it.").from(token.Client))
+	}
 	now := e.clock.Now()
 	n, err := e.store.End(context.WithoutCancel(ctx), symbolon.End{Connection: token.Connection, Token: true, Reason: symbolon.ByApp, Now: now})
 	if err != nil {

@@ -75,6 +75,18 @@ func (e *Engine) target(app *symbolon.App, asked []string) ([]string, error) {
 	return list, nil
 }
 
+// stillTargets returns those of the granted resources that the app may ask for
+// now.
+func (e *Engine) stillTargets(app *symbolon.App, granted []string) []string {
+	if !e.declares(app) {
+		return granted
+	}
+	return slices.DeleteFunc(slices.Clone(granted), func(uri string) bool {
+		_, err := e.target(app, []string{uri})
+		return err != nil
+	})
+}
+
 // declares reports whether it was said which resources an app may ask for.
 func (e *Engine) declares(app *symbolon.App) bool {
 	return len(app.Settings.Resources) > 0 || len(e.cfg.Resources) > 0
@@ -142,6 +154,12 @@ func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, req 
 	// mean nothing by it; where no API is declared it changes nothing.
 	if len(list) > 0 && (len(g.Resource) > 0 || e.declares(c.app)) {
 		g.Resource = list
+	}
+	// An owner who takes an API from the app takes it from its tokens as well; and
+	// what is exchanged is for no API that the caller may not ask for.
+	had := len(g.Resource) > 0
+	if g.Resource = e.stillTargets(c.app, g.Resource); had && len(g.Resource) == 0 {
+		return g, c.no(InvalidTarget, "The app may not, or no longer, have tokens for the resource that was granted.")
 	}
 	if g.Scope = e.meaningful(scope, g.Resource); len(g.Scope) == 0 {
 		return g, c.no(InvalidScope, "None of the scopes means anything at the resource that is asked for.")
