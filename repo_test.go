@@ -394,6 +394,30 @@ func TestNoPathOfAMachine(t *testing.T) {
 	}
 }
 
+// What the code says to read is there to be read.
+func TestCitedDocumentsAreThere(t *testing.T) {
+	all := repository(t)
+	cited := regexp.MustCompile(`\bdocs/[A-Za-z0-9/_-]*(?:\.md|/[0-9]{4}\b)`)
+	found := 0
+	for _, f := range goFiles(t) {
+		for _, group := range f.tree.Comments {
+			for _, name := range cited.FindAllString(group.Text(), -1) {
+				found++
+				there := all[name] != nil
+				for other := range all {
+					there = there || strings.HasPrefix(other, name+"-") // a decision, by its number
+				}
+				if !there {
+					t.Errorf("%s cites %s, which is not there", f.path, name)
+				}
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d citations are found; are they written in another way?", found)
+	}
+}
+
 // Every link of a document to a file of the repository leads somewhere.
 func TestLinksResolve(t *testing.T) {
 	all := repository(t)

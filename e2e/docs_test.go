@@ -94,7 +94,7 @@ func pages(t *testing.T) []string {
 
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"bash", "curl", "jq", "openssl"} {
+	for _, tool := range []string{"bash", "curl", "jq", "openssl", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("there is no %s here", tool)
 		}
@@ -145,9 +145,11 @@ func runPage(t *testing.T, name, commands string, expected []expectation) {
 		dir, set = at, nil
 		commands += fmt.Sprintf("\n[ \"$BASE $CLIENT_ID $CLIENT_SECRET\" = '%s %s %s' ] && cd \"$DATA\" && symbolon version >/dev/null\n", "http://127.0.0.1:8080", d.greet.ClientID, d.greet.ClientSecret)
 	}
+	// What a page leaves running, since a command of it failed, would keep the output open.
+	commands = "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n" + commands
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
 	cmd.Dir = dir
-	cmd.Env = append(environ(), append(set, "API="+freePort(t))...)
+	cmd.Env = append(environ(), append(set, "API="+freePort(t), "HERE="+freePort(t))...)
 	// What it left running ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
