@@ -262,7 +262,7 @@ func (e *Engine) nonceEnds(text string, now time.Time) time.Time {
 
 // proofs remembers the DPoP proofs that were used on this node, until they would
 // be refused for their age. That another node takes one of them once more is
-// docs/decisions/0018-dpop-proofs.md.
+// docs/decisions/0016-dpop-proofs.md.
 type proofs [proofShards]struct {
 	mu   sync.Mutex
 	used map[[32]byte]int64 // until when, in Unix milliseconds
