@@ -101,7 +101,7 @@ func (e *Engine) checkAssertion(ctx context.Context, app *symbolon.App, a *asser
 		// One kind of JWT is never taken for another (RFC 8725 §3.11).
 		return no("The client_assertion has a typ that is not that of an assertion; it is client-authentication+jwt.")
 	}
-	set, err := e.appKeys(ctx, app, a.token.KeyID, now)
+	set, err := e.appKeys(ctx, app, named(a.token.KeyID), now)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 )
 
 // Certificate is the client certificate of a TLS connection (RFC 8705). Whoever
@@ -40,7 +41,7 @@ func (e *Engine) checkCertificate(ctx context.Context, app *symbolon.App, c *Cer
 	}
 	if app.Method() == symbolon.AuthSelfSignedTLS {
 		// RFC 8705 §2.2: the chain is not looked at; the key must be registered.
-		set, err := e.appKeys(ctx, app, "", now)
+		set, err := e.appKeys(ctx, app, func(s *jwt.Set) bool { return s.Has(c.PublicKey) }, now)
 		if err != nil {
 			return err
 		}

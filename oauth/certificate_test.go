@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -100,6 +101,26 @@ func TestSelfSignedCertificate(t *testing.T) {
 	}
 	_, err = w.shows(&app, &Certificate{Certificate: w.certify(key, nil, nil)}, "client_secret=x")
 	w.refused(err, InvalidClient)
+}
+
+// RFC8705-2: keys at an address, and a new certificate that is published there.
+func TestSelfSignedKeysURI(t *testing.T) {
+	keys := ""
+	w := newWorld(t, func(c *Config) {
+		c.Fetch = func(context.Context, string) ([]byte, time.Duration, error) { return []byte(keys), time.Hour, nil }
+	})
+	one, two := newPair(t, "k1", jose.ES256), newPair(t, "k2", jose.ES256)
+	app := w.newTLS(symbolon.AuthSelfSignedTLS, func(s *symbolon.Settings) { s.KeysURI = "https://j1.test/jwks" })
+	keys = set(t, one)
+	_, err := w.shows(&app, &Certificate{Certificate: w.certify(one, nil, nil)})
+	w.ok(err)
+	keys = set(t, one, two)
+	_, err = w.shows(&app, &Certificate{Certificate: w.certify(two, nil, nil)})
+	w.refused(err, InvalidClient)
+	w.clock.pass(keysRetry)
+	w.ok(w.feed.Poll(w.ctx))
+	_, err = w.shows(&app, &Certificate{Certificate: w.certify(two, nil, nil)})
+	w.ok(err)
 }
 
 // RFC8705-2: by an authority and a subject.

@@ -32,7 +32,7 @@ const (
 	maxKeySets = 1000
 	// A set that was fetched is kept for as long as its headers say, within these.
 	minKeysAge, maxKeysAge = time.Minute, time.Hour
-	// keysRetry is how long nothing is fetched after a fetch, whatever kid is asked
+	// keysRetry is how long nothing is fetched after a fetch, whatever key is asked
 	// for and however it ended, so that no one can make us send requests; while
 	// there is no set yet, keysFirst.
 	keysRetry = time.Minute
@@ -61,10 +61,10 @@ func (k *keySets) entry(from string) *keySet {
 }
 
 // appKeys returns the public keys of an app, from its settings or from where they
-// say (RFC 7591 §2, jwks and jwks_uri). When kid is none of those that are known,
-// they are fetched again, since the app may have new ones.
-func (e *Engine) appKeys(ctx context.Context, app *symbolon.App, kid string, now time.Time) (*jwt.Set, error) {
-	set, err := e.keySet(ctx, string(app.ID), app.Settings.Keys, app.Settings.KeysURI, kid, now)
+// say (RFC 7591 §2, jwks and jwks_uri). When the one that is looked for is not among
+// those that are known, they are fetched again, since the app may have new ones.
+func (e *Engine) appKeys(ctx context.Context, app *symbolon.App, has func(*jwt.Set) bool, now time.Time) (*jwt.Set, error) {
+	set, err := e.keySet(ctx, string(app.ID), app.Settings.Keys, app.Settings.KeysURI, has, now)
 	if err != nil {
 		return nil, storeError(err).from(app.ID)
 	}
@@ -73,7 +73,7 @@ func (e *Engine) appKeys(ctx context.Context, app *symbolon.App, kid string, now
 
 // keySet returns the set that stands in text, or else the one at uri. Owner tells
 // apart the texts.
-func (e *Engine) keySet(ctx context.Context, owner, text, uri, kid string, now time.Time) (*jwt.Set, error) {
+func (e *Engine) keySet(ctx context.Context, owner, text, uri string, has func(*jwt.Set) bool, now time.Time) (*jwt.Set, error) {
 	if text != "" {
 		return e.parsedSet(owner, text)
 	}
@@ -83,7 +83,7 @@ func (e *Engine) keySet(ctx context.Context, owner, text, uri, kid string, now t
 	for {
 		e.keys.mu.Lock()
 		s := e.keys.entry("uri " + uri)
-		stale := s.set == nil || !now.Before(s.goodUntil) || kid != "" && !s.set.HasKeyID(kid)
+		stale := s.set == nil || !now.Before(s.goodUntil) || !has(s.set)
 		retry := keysRetry
 		if s.set == nil {
 			retry = keysFirst
@@ -113,6 +113,11 @@ func (e *Engine) keySet(ctx context.Context, owner, text, uri, kid string, now t
 		e.keys.mu.Unlock()
 		e.fetchSet(ctx, s, uri, now)
 	}
+}
+
+// named is what a set must have for a JWT with this kid: that, or anything.
+func named(kid string) func(*jwt.Set) bool {
+	return func(s *jwt.Set) bool { return kid == "" || s.HasKeyID(kid) }
 }
 
 // parsedSet returns a set of the settings, which is parsed once.

@@ -37,7 +37,7 @@ func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string,
 	if app.Settings.Keys == "" && app.Settings.KeysURI == "" {
 		return nil, no("This app has registered no public key by which its request objects could be checked.")
 	}
-	set, err := e.appKeys(ctx, app, token.KeyID, now)
+	set, err := e.appKeys(ctx, app, named(token.KeyID), now)
 	if err != nil {
 		return nil, err
 	}

@@ -205,6 +205,8 @@ func explain(e *oauth.Error) (title, who, how string) {
 		return "No such app", "The developer of the app", "Compare the client_id in the link with the one that was shown when the app was registered."
 	case e.Refusal == oauth.InvalidDocument:
 		return "The app's own description cannot be used", "The developer of the app", "Mend the document at the address that the app uses as its client_id, as the sentence above says."
+	case e.Refusal == oauth.InvalidRequestURI:
+		return "This link cannot be used, or not any more", "You, or the developer of the app", "Go back to the app and start again from there; if that brings you here again, the developer must mend it."
 	case e.Refusal == oauth.AccessDenied:
 		return "Nothing was connected", "You", "Go back to the app and start again from there, if you want to."
 	case e.Refusal == oauth.LoginRequired:

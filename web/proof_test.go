@@ -22,6 +22,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
 )
 
@@ -217,4 +218,70 @@ func FuzzForwardedCertificate(f *testing.F) {
 			t.Fatal("a certificate out of nothing")
 		}
 	})
+}
+
+// RFC8705-2, over a real handshake: an app with a self-signed certificate gets a
+// token that is bound to it, and nobody else may show that.
+func TestSelfSignedOverTLS(t *testing.T) {
+	f := newFixtureAt(t, "https://as.test")
+	newClient := func() (*http.Client, *ecdsa.PrivateKey) {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		check(t, err)
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app"}, NotAfter: time.Now().Add(time.Hour)}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+		check(t, err)
+		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}} //nolint:gosec // the test's own server
+		t.Cleanup(transport.CloseIdleConnections)
+		return &http.Client{Transport: transport}, key
+	}
+	server := httptest.NewUnstartedServer(f.handler)
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	own, key := newClient()
+	other, _ := newClient()
+
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k"}}})
+	check(t, err)
+	app := f.app
+	app.Version, app.Secrets = 1, nil
+	app.Settings = symbolon.Settings{Auth: symbolon.AuthSelfSignedTLS, Keys: string(set), TLSTokens: true}
+	check(t, f.store.PutApp(t.Context(), app))
+	check(t, f.feed.Poll(t.Context()))
+	_, a := f.call(t, "GET", f.authorize(), nil)
+
+	ask := func(c *http.Client) (int, map[string]any) {
+		t.Helper()
+		resp, err := c.PostForm(server.URL+"/oauth2/token", url.Values{
+			"grant_type": {"authorization_code"}, "code": {a["code"].(string)}, "client_id": {string(app.ID)}, "redirect_uri": {app.RedirectURIs[0]},
+		})
+		check(t, err)
+		defer resp.Body.Close()
+		var body map[string]any
+		check(t, json.NewDecoder(resp.Body).Decode(&body))
+		return resp.StatusCode, body
+	}
+	if status, body := ask(other); status != 401 || body["error"] != "invalid_client" {
+		t.Fatalf("another certificate: %d %v", status, body)
+	}
+	status, body := ask(own)
+	if status != 200 || body["token_type"] != "Bearer" {
+		t.Fatalf("its own: %d %v", status, body)
+	}
+	for _, c := range []struct {
+		name   string
+		client *http.Client
+		status int
+	}{{"its own", own, 200}, {"another's", other, 401}} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+"/info", nil)
+		check(t, err)
+		req.Header.Set("Authorization", "Bearer "+body["access_token"].(string))
+		req.Header.Set("Client-Cert", "x") // says nothing
+		resp, err := c.client.Do(req)
+		check(t, err)
+		resp.Body.Close()
+		if resp.StatusCode != c.status {
+			t.Errorf("%s: %d", c.name, resp.StatusCode)
+		}
+	}
 }
