@@ -17,7 +17,7 @@ import (
 //
 // Nothing is fetched for a stranger. At the authorization endpoint the person
 // signs in first; everywhere else, a document is fetched only of an app that
-// someone has allowed, whose row is kept (docs/divergences.md).
+// someone has allowed, whose row is kept (docs/decisions/0018).
 
 // documents holds documents that were read, until they are too old.
 type documents struct {
