@@ -150,6 +150,9 @@ func TestResourcesThatNooneDeclared(t *testing.T) {
 		t.Errorf("%v", w.told(&w.C1, a.AccessToken)["aud"])
 	}
 	w.dead(a) // and it is good nowhere else
+	if strings.HasPrefix(a.AccessToken, "eyJ") {
+		t.Error("a JWT, which no one asked for")
+	}
 	b := w.redeemed(&w.C1, []string{"scope=connect"}, "resource="+r3)
 	w.alive(b)
 	own := w.redeemed(&w.C1, []string{"scope=connect", "resource=https://AS.test/"})
