@@ -283,7 +283,7 @@ func (e *Engine) provenRedirect(app *symbolon.App, req *AuthorizeRequest) error 
 	// RFC 9700 §2.1: exact string matching.
 	if !matchRedirectURI(app, req.RedirectURI) {
 		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID)
-		r.Mismatch = app
+		r.Mismatch, r.Sent = app, req.RedirectURI
 		return r
 	}
 	return nil

@@ -145,6 +145,8 @@ type Error struct {
 	// Mismatch is the app whose registered redirect URIs the one sent does not
 	// match, for the page that explains it.
 	Mismatch *symbolon.App
+	// Sent is that redirect URI. It is shown to the person only.
+	Sent string
 	// Scope are the scopes that were needed, when they were not connect alone, and
 	// Resource is the API, when it was not this server's own.
 	Scope    symbolon.Scopes

@@ -83,7 +83,7 @@ func (e *Engine) exchange(ctx context.Context, c *caller, req *TokenRequest) (*T
 		return nil, c.no(InvalidRequest, "The token was exchanged too many times, one after the other.")
 	}
 	grant := subject.Grant
-	grant.Client, grant.Binding = c.app.ID, symbolon.Binding{}
+	grant.Client = c.app.ID
 	grant.Sources = append(slices.Clone(subject.Sources), subject.Client)
 	if grant.Actor, err = e.actor(ctx, c, x, subject); err != nil {
 		return nil, err

@@ -314,7 +314,9 @@ func TestExchangeEndsWithItsSource(t *testing.T) {
 		for _, format := range []string{typeAccessToken, typeJWT} {
 			b, err := w.exchange(&w.R1, a.AccessToken, "requested_token_type="+format)
 			w.ok(err)
-			if !w.active(&w.R1, b.AccessToken) {
+			c, err := w.exchange(&w.R2, b.AccessToken, "requested_token_type="+format)
+			w.ok(err)
+			if !w.active(&w.R1, b.AccessToken) || !w.active(&w.R2, c.AccessToken) {
 				t.Error("a token that is dead at birth")
 			}
 		}

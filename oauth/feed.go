@@ -215,14 +215,16 @@ func (f *Feed) Over(g *symbolon.Grant) bool {
 	// Compared with the connection's birth, not the token's: a token that was
 	// refreshed in the moment of the ending belongs to a connection that is over.
 	born := g.Connection.Time()
-	own := born
-	if len(g.Sources) > 0 {
-		own = g.IssuedAt // the connection is another app's; this one's part begins here
+	over := func(since time.Time, app symbolon.ClientID) bool {
+		return !since.After(f.clients[app]) || !since.After(f.pairs[pairKey{g.Account, app}])
 	}
-	return !born.After(f.accounts[g.Account]) ||
-		!own.After(f.clients[g.Client]) ||
-		!own.After(f.pairs[pairKey{g.Account, g.Client}]) ||
-		len(g.Sources) > 0 && slices.ContainsFunc(g.Sources, func(id symbolon.ClientID) bool {
-			return !born.After(f.clients[id]) || !born.After(f.pairs[pairKey{g.Account, id}])
-		})
+	if len(g.Sources) == 0 {
+		return !born.After(f.accounts[g.Account]) || over(born, g.Client)
+	}
+	// What came of an exchange is of the first app's connection. The others' part
+	// began with it, made from what lived as far as a node knew that was no older
+	// than the bound.
+	made := g.IssuedAt.Add(-f.bound)
+	return !born.After(f.accounts[g.Account]) || over(born, g.Sources[0]) || over(made, g.Client) ||
+		slices.ContainsFunc(g.Sources[1:], func(app symbolon.ClientID) bool { return over(made, app) })
 }

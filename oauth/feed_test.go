@@ -162,6 +162,44 @@ func TestFeedOver(t *testing.T) {
 	}
 }
 
+// RFC8693-D: what came of an exchange is over with the connection, with any app
+// that it passed through, and with what was ended while a node did not know it yet.
+func TestFeedOverExchanged(t *testing.T) {
+	now := time.UnixMilli(1_790_000_000_000).UTC()
+	g := connectionAt(now)
+	first, between, own := g.Client, symbolon.ClientID("sym_app_between"), symbolon.ClientID("sym_app_own")
+	g.Client, g.Sources, g.IssuedAt = own, []symbolon.ClientID{first, between}, now.Add(time.Minute)
+	app := func(id symbolon.ClientID, at time.Duration) symbolon.Change {
+		return symbolon.Change{Kind: symbolon.AppEnded, Client: id, Before: now.Add(at), At: now}
+	}
+	pair := func(id symbolon.ClientID, at time.Duration) symbolon.Change {
+		return symbolon.Change{Kind: symbolon.PairEnded, Account: g.Account, Client: id, Before: now.Add(at), At: now}
+	}
+	for name, tt := range map[string]struct {
+		change symbolon.Change
+		over   bool
+	}{
+		"the first app, at the connection's birth": {app(first, 0), true},
+		"the first app, before it":                 {app(first, -time.Millisecond), false},
+		"the consent of the first app":             {pair(first, 0), true},
+		"the app between, before the exchange":     {app(between, 58*time.Second), false},
+		"the app between, within the bound":        {app(between, 59*time.Second), true},
+		"the app between, later":                   {app(between, time.Hour), true},
+		"the consent of the app between":           {pair(between, time.Minute), true},
+		"the app itself, before the exchange":      {app(own, 58*time.Second), false},
+		"the app itself, later":                    {app(own, time.Hour), true},
+		"the consent of the app itself":            {pair(own, time.Minute), true},
+		"another app":                              {app("sym_app_other", time.Hour), false},
+		"the account":                              {symbolon.Change{Kind: symbolon.AccountEnded, Account: g.Account, Before: now, At: now}, true},
+		"the connection":                           {symbolon.Change{Kind: symbolon.ConnectionEnded, ID: g.Connection, At: now}, true},
+	} {
+		f := NewFeed(storetest.NewMemory(), &clock{now: now}, time.Second, 10*time.Minute)
+		if f.Note(tt.change); f.Over(&g) != tt.over {
+			t.Errorf("%s: over is %v", name, !tt.over)
+		}
+	}
+}
+
 // Two generations: what ended is remembered for as long as an access token may
 // live, and not much longer.
 func TestFeedForgets(t *testing.T) {

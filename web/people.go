@@ -188,10 +188,7 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 	}
 	p.Title, p.WhoMends, p.How = explain(e)
 	if e.Mismatch != nil {
-		params, err := oauth.ParseForm(r.URL.RawQuery)
-		if err == nil {
-			p.Mismatch = NewMismatch(params.First("redirect_uri"), e.Mismatch.RedirectURIs)
-		}
+		p.Mismatch = NewMismatch(e.Sent, e.Mismatch.RedirectURIs)
 	}
 	h.render(w, r, ev, p.Status, p)
 }

@@ -492,6 +492,16 @@ func TestStandardAuthorize(t *testing.T) {
 	})
 }
 
+// What was sent by POST is shown beside what is registered, too.
+func TestMismatchByPost(t *testing.T) {
+	f := newFixture(t)
+	b := &browserOf{t: t, f: f, accept: "text/html"}
+	resp, page := b.post("/oauth2/authorize", "client_id", string(f.app.ID), "response_type", "code", "redirect_uri", "https://www.make.com/oauth/cb/typo")
+	if resp.StatusCode != 400 || !strings.Contains(page, "typo") {
+		t.Errorf("%d\n%s", resp.StatusCode, page)
+	}
+}
+
 // RFC6749-3.1.2.3-a: a redirect URI that went without saying goes without saying
 // at the end of the pages, too.
 func TestImpliedRedirectThroughPages(t *testing.T) {
