@@ -418,3 +418,45 @@ func TestNativeApps(t *testing.T) {
 		}
 	})
 }
+
+// Whichever reading of what has ended fails, no token is refused for it, nor said
+// to be dead: RFC6749-5.2-f, DESIGN 4.
+func TestAFeedThatFails(t *testing.T) {
+	w := newWide(t, func(c *Config) { c.FeedBound = time.Nanosecond }) // it is read each time
+	a := w.redeemed(&w.C1, nil)
+	own, err := w.own(&w.R1)
+	w.ok(err)
+	for name, act := range map[string]func() error{
+		"exchange": func() error {
+			_, err := w.exchange(&w.R1, a.AccessToken, "actor_token="+own.AccessToken, "actor_token_type="+typeAccessToken)
+			return err
+		},
+		"introspect":  func() error { _, err := w.Introspect(w.ctx, w.query(&w.C1, a.AccessToken)); return err },
+		"own token":   func() error { _, err := w.own(&w.M1); return err },
+		"device":      func() error { _, err := w.device(&w.D1); return err },
+		"who is read": func() error { _, err := w.Info(w.ctx, Bearer(a.AccessToken)); return err },
+	} {
+		failed := 0
+		for nth := 1; ; nth++ {
+			n := 0
+			w.store.Plan(func(verb string) storetest.Fault {
+				if verb == "Changes" {
+					if n++; n == nth {
+						return storetest.Lost
+					}
+				}
+				return storetest.NoFault
+			})
+			err := act()
+			if n < nth {
+				w.ok(err)
+				break
+			}
+			w.refused(err, Unavailable)
+			failed++
+		}
+		if want := map[string]int{"exchange": 3, "introspect": 2}[name]; failed < max(want, 1) {
+			t.Errorf("%s: what has ended is read %d times", name, failed)
+		}
+	}
+}
