@@ -144,6 +144,8 @@ func TestRegistrationRules(t *testing.T) {
 		{"web with localhost by https", uris("web", "https://localhost/cb"), InvalidRedirectURI},
 		{"web with loopback", uris("web", "http://127.0.0.1/cb"), InvalidRedirectURI},
 		{"web with a scheme of its own", uris("web", "com.example.app:/cb"), InvalidRedirectURI},
+		{"CLIENTS-15: web with localhost and a scheme of its own", uris("web", "edu.kit.data.oidc-agent:/redirect", "http://localhost:20746", "http://localhost:8080"), taken},
+		{"web with localhost and a site", uris("web", uriX1, "http://localhost:8080"), InvalidRedirectURI},
 		{"web", uris("web", uriX1), taken},
 		{"web with one that is not", uris("web", uriX1, "http://localhost/cb"), InvalidRedirectURI},
 		{"CLIENTS 15: nothing said, with localhost", uris(nil, "http://localhost:8080/cb"), taken},

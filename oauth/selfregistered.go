@@ -167,6 +167,9 @@ func (r *metadataReader) readRedirectURIs(m *metadata) {
 		r.fail(InvalidClientMetadata, "application_type must be web or native.")
 	}
 	uris, _ := r.list("redirect_uris")
+	if kind == "web" && mislabelled(uris) {
+		kind, m.native, m.web = "native", true, false
+	}
 	switch {
 	case len(uris) == 0:
 		r.fail(InvalidRedirectURI, "redirect_uris is missing; it lists every address that codes may be sent to.")
@@ -188,6 +191,25 @@ func (r *metadataReader) readRedirectURIs(m *metadata) {
 			m.redirectURIs = append(m.redirectURIs, uri)
 		}
 	}
+}
+
+// mislabelled reports whether addresses are those of a native app, whatever it
+// says that it is: a scheme of its own and this computer, as oidc-agent registers
+// them under "web". RFC 7591 §2 lets a server put the right value in its place.
+func mislabelled(uris []string) bool {
+	own, here := false, false
+	for _, uri := range uris {
+		u, err := url.Parse(uri)
+		switch {
+		case err != nil:
+			return false
+		case u.Scheme == "http" && isLoopback(u.Hostname()):
+			here = true
+		case u.Scheme != "http" && u.Scheme != "https":
+			own = true
+		}
+	}
+	return own && here
 }
 
 // readKeys reads the app's own keys (RFC 7591 §2).
