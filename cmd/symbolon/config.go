@@ -57,6 +57,8 @@ type standardSettings struct {
 	Details []detailSetting `setting:"authorization_details" name:"authorization-detail" sep:"none" group:"standard" placeholder:"JSON" help:"A type of authorization_details. Better in the file, as tables [[authorization_details]] with type, sentence (for the consent page, with {fields} in it), fields, and required."`
 	// DPoPNonces says whether proofs must carry a value of ours (RFC 9449 §8).
 	DPoPNonces string `setting:"dpop_nonces" name:"dpop-nonces" group:"standard" enum:"off,required" default:"off" help:"off, or required: a DPoP proof must carry a fresh value that this server gave out."`
+	// RequirePAR is for every app (RFC 9126 §5); one alone may be made to push, too.
+	RequirePAR bool `setting:"require_par" name:"require-par" group:"standard" help:"Refuse authorization requests that were not pushed to /oauth2/par, of every app."`
 	// ClientCertificateHeader is believed from TrustedProxies only.
 	ClientCertificateHeader string `setting:"client_certificate_header" group:"standard" placeholder:"NAME" help:"Header in which the trusted proxy forwards the client's certificate; it must remove what callers send there. None by default."`
 	// ClientCA is a PEM file.

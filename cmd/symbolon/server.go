@@ -204,6 +204,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		Details:            s.details,
 		ClientCAs:          s.clientCAs,
 		RequireDPoPNonce:   s.DPoPNonces == "required",
+		RequirePAR:         s.RequirePAR,
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,
 		RegistrationScopes: s.registrationScopes,
