@@ -228,9 +228,6 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 	if err := d.code.UnmarshalBinary(plain); err != nil {
 		return nil, storeError(err)
 	}
-	if !now.Before(d.code.ExpiresAt) {
-		return nil, none
-	}
 	if _, waiting, err := e.store.Once(ctx, symbolon.Once{Key: deviceAnswerKey(d.code.Connection), Now: now, Look: true}); err != nil {
 		return nil, storeError(err)
 	} else if !waiting {

@@ -68,7 +68,7 @@ func TestDeviceAuthorization(t *testing.T) {
 			w.clock.pass(time.Minute) // which is what the limits are by
 		}
 		letters := make(map[rune]int)
-		for range 2000 {
+		for range 40_000 {
 			code := newUserCode()
 			if len(code) != userCodeLen || NormalUserCode(code) != code {
 				t.Fatal(code)
@@ -77,9 +77,9 @@ func TestDeviceAuthorization(t *testing.T) {
 				letters[r]++
 			}
 		}
-		for _, r := range userCodeLetters { // 800 times each, with a deviation of 28
-			if n := letters[r]; n < 600 || n > 1000 {
-				t.Errorf("%c came %d times of 16000", r, n)
+		for _, r := range userCodeLetters { // 16,000 times each, with a deviation of 123
+			if n := letters[r]; n < 15_300 || n > 16_700 {
+				t.Errorf("%c came %d times of 320,000", r, n)
 			}
 		}
 	})
