@@ -336,6 +336,12 @@ func TestIntrospect(t *testing.T) {
 		if w.active(&w.C1, a.RefreshToken) || !w.active(&w.C1, b.RefreshToken) || !w.active(&w.C1, c.RefreshToken) {
 			t.Error("what would be a replay is said to be good")
 		}
+		// One that does not rotate says nothing of its expiry itself; the row does.
+		w.edit(w.C2.ID, func(a *symbolon.App) { a.Rotation = symbolon.RotateNever })
+		fixed := w.redeemed(&w.C2, nil)
+		if said := w.told(&w.C2, fixed.RefreshToken); said["exp"] != float64(w.clock.Now().Add(180*24*time.Hour).Unix()) {
+			t.Errorf("%v", said["exp"])
+		}
 		w.store.FailNext("Connections", storetest.Lost)
 		_, err := w.Introspect(w.ctx, w.query(&w.C1, c.RefreshToken))
 		w.refused(err, Unavailable) // never that it is not active
