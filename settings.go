@@ -132,7 +132,7 @@ type Registration struct {
 	Token []byte `json:"token,omitempty"`
 	// ExpiresAt is when the app is gone if it was never used by then.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	// DeletedAt is when the app deleted itself (RFC 7592 §2.3). The row stays
+	// DeletedAt is when the app was deleted, by itself (RFC 7592 §2.3) or by the owner. The row stays
 	// until ExpiresAt, since the client_id alone would bring the app back.
 	DeletedAt time.Time `json:"deleted_at,omitzero"`
 }

@@ -99,7 +99,7 @@ func (e *Engine) readGrantAssertion(ctx context.Context, c *caller, text string)
 	}
 	set := issuer.Keys
 	if set == nil {
-		if set, err = e.keySet(ctx, "", "", issuer.KeysURI, named(token.KeyID), c.now); err != nil {
+		if set, err = e.keySet(ctx, e.keys, "", "", issuer.KeysURI, named(token.KeyID), c.now); err != nil {
 			return nil, nil, storeError(err).from(c.app.ID)
 		}
 	}

@@ -110,7 +110,7 @@ type Actor struct {
 	Interactive bool
 	// SignedIn are the browser's live sessions, the latest first.
 	SignedIn []symbolon.SignedIn
-	// CrossSite is set when another site sent the browser here: an app that
+	// CrossSite is set when another site sent the browser here, or may have: an app that
 	// registered itself is then asked for, whatever was allowed before, since its
 	// sign-in may be another's attack.
 	CrossSite bool

@@ -93,7 +93,7 @@ func (e *Engine) AuthorizeDevice(ctx context.Context, req *DeviceRequest) (*Devi
 		return nil, err
 	}
 	// What one address is refused does not count for all: it would shut all out.
-	wait := e.begun.add(guess{app.ID, req.Credentials.Address}, now)
+	wait := e.begun.add(guess{app.ID, network(req.Credentials.Address)}, now)
 	if wait == 0 {
 		wait = e.all.add(guess{}, now)
 	}
@@ -201,7 +201,7 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 	// Who has guessed too often learns nothing any more, not even of a code that is
 	// right: otherwise the limit would only slow the reading of the answers (RFC
 	// 8628 §5.1).
-	tries := []guess{{address: address}, {client: symbolon.ClientID(account)}}
+	tries := []guess{{address: network(address)}, {client: symbolon.ClientID(account)}}
 	for _, who := range tries {
 		if wait := e.tried.over(who, now); wait > 0 {
 			return nil, tooManyCodes(wait)

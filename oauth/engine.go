@@ -105,7 +105,7 @@ func (c Config) withDefaults() Config {
 	set(&c.RefreshLifetime, 180*24*time.Hour)
 	set(&c.PublicGrace, 30*time.Second)
 	set(&c.FeedBound, 250*time.Millisecond)
-	set(&c.UnusedLifetime, 30*24*time.Hour)
+	set(&c.UnusedLifetime, UnusedLifetime)
 	set(&c.DeviceLifetime, 10*time.Minute)
 	// RFC 9126 §2.2, and FAPI 2.0 §5.3.2.2: minutes at most.
 	c.PushedLifetime = min(c.PushedLifetime, 10*time.Minute-time.Second)
@@ -139,6 +139,7 @@ type Engine struct {
 	// that were typed and are none.
 	begun, all, tried *guesses
 	keys              *keySets
+	strangers         *keySets // of apps that no one has allowed yet
 
 	proofs *proofs
 	nonce  atomic.Pointer[nonce] // the last that was sealed
@@ -148,6 +149,7 @@ type Engine struct {
 
 	documents     *documents
 	registrations *pace
+	unused        *pace // rows of apps that no one has allowed yet
 
 	sandbox atomic.Pointer[sandboxAccount]
 }
@@ -169,6 +171,8 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		tried: newGuesses(triesLimit, 10*time.Minute),
 		keys:  newKeySets(),
 
+		strangers: newStrangers(),
+
 		proofs: new(proofs),
 
 		origins: newOrigins(store),
@@ -176,6 +180,7 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 
 		documents:     newDocuments(),
 		registrations: newPace(registrationsPerAddress, registrationsInAll),
+		unused:        newPace(unusedPerAddress, unusedInAll),
 	}
 	feed.OnChange(e.apps.changed)
 	feed.OnChange(e.origins.changed)

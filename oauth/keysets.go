@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,6 +14,9 @@ import (
 // keySets holds the public keys of others in memory: those that stand in an
 // app's settings, once they are parsed, and those that were fetched.
 type keySets struct {
+	// pace bounds the fetches for strangers; nil where there are none.
+	pace *pace
+
 	mu    sync.Mutex
 	known map[string]*keySet // by where they are from
 }
@@ -43,6 +48,35 @@ const (
 
 func newKeySets() *keySets { return &keySets{known: make(map[string]*keySet)} }
 
+// Fetches in a minute for apps that registered themselves and that no one has
+// allowed yet: of the key sets at one host, and of all.
+const (
+	strangersPerHost = 5
+	strangersInAll   = 30
+)
+
+// newStrangers holds the key sets of apps that registered themselves and that no
+// one has allowed yet. Anyone can make as many of these as they like, so they are
+// kept apart: they neither drive out the keys of an app that is used nor take from
+// it what may be fetched in a minute.
+func newStrangers() *keySets {
+	k := newKeySets()
+	k.pace = newPace(strangersPerHost, strangersInAll)
+	return k
+}
+
+// tooMany counts a fetch and returns how long to wait when there were too many.
+func (k *keySets) tooMany(uri string, now time.Time) time.Duration {
+	if k.pace == nil {
+		return 0
+	}
+	host := uri
+	if u, err := url.Parse(uri); err == nil {
+		host = strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	}
+	return k.pace.add(host, now)
+}
+
 // entry returns the set from a place, which may not have been had yet. The mutex
 // is held.
 func (k *keySets) entry(from string) *keySet {
@@ -64,7 +98,11 @@ func (k *keySets) entry(from string) *keySet {
 // say (RFC 7591 §2, jwks and jwks_uri). When the one that is looked for is not among
 // those that are known, they are fetched again, since the app may have new ones.
 func (e *Engine) appKeys(ctx context.Context, app *symbolon.App, has func(*jwt.Set) bool, now time.Time) (*jwt.Set, error) {
-	set, err := e.keySet(ctx, string(app.ID), app.Settings.Keys, app.Settings.KeysURI, has, now)
+	from := e.keys
+	if r := app.Settings.Registration; r != nil && (app.Version == 0 || !used(app)) {
+		from = e.strangers
+	}
+	set, err := e.keySet(ctx, from, string(app.ID), app.Settings.Keys, app.Settings.KeysURI, has, now)
 	if err != nil {
 		return nil, storeError(err).from(app.ID)
 	}
@@ -73,16 +111,16 @@ func (e *Engine) appKeys(ctx context.Context, app *symbolon.App, has func(*jwt.S
 
 // keySet returns the set that stands in text, or else the one at uri. Owner tells
 // apart the texts.
-func (e *Engine) keySet(ctx context.Context, owner, text, uri string, has func(*jwt.Set) bool, now time.Time) (*jwt.Set, error) {
+func (e *Engine) keySet(ctx context.Context, known *keySets, owner, text, uri string, has func(*jwt.Set) bool, now time.Time) (*jwt.Set, error) {
 	if text != "" {
-		return e.parsedSet(owner, text)
+		return known.parsed(owner, text)
 	}
 	if uri == "" || e.cfg.Fetch == nil {
 		return nil, refuse(InvalidClient, "No public key is registered with which the signature could be checked.")
 	}
 	for {
-		e.keys.mu.Lock()
-		s := e.keys.entry("uri " + uri)
+		known.mu.Lock()
+		s := known.entry("uri " + uri)
 		stale := s.set == nil || !now.Before(s.goodUntil) || !has(s.set)
 		retry := keysRetry
 		if s.set == nil {
@@ -92,7 +130,7 @@ func (e *Engine) keySet(ctx context.Context, owner, text, uri string, has func(*
 			set := s.set
 			usable := set != nil && now.Sub(s.fetchedAt) < keysStale
 			wait := retry - now.Sub(s.triedAt)
-			e.keys.mu.Unlock()
+			known.mu.Unlock()
 			if !usable {
 				r := refuse(Unavailable, "The keys of the app cannot be fetched from its jwks_uri; see that it answers with a JWK Set.")
 				r.RetryAfter = wait
@@ -101,7 +139,7 @@ func (e *Engine) keySet(ctx context.Context, owner, text, uri string, has func(*
 			return set, nil
 		}
 		if wait := s.fetching; wait != nil {
-			e.keys.mu.Unlock()
+			known.mu.Unlock()
 			select {
 			case <-wait:
 				continue
@@ -109,9 +147,15 @@ func (e *Engine) keySet(ctx context.Context, owner, text, uri string, has func(*
 				return nil, symbolon.Wrap(symbolon.Busy, "fetch keys", ctx.Err())
 			}
 		}
+		if wait := known.tooMany(uri, now); wait > 0 {
+			known.mu.Unlock()
+			r := refuse(TooManyRequests, "Too many keys of apps that no one has allowed yet are being fetched; wait as long as Retry-After says.")
+			r.RetryAfter = wait
+			return nil, r
+		}
 		s.fetching, s.triedAt = make(chan struct{}), now
-		e.keys.mu.Unlock()
-		e.fetchSet(ctx, s, uri, now)
+		known.mu.Unlock()
+		e.fetchSet(ctx, known, s, uri, now)
 	}
 }
 
@@ -120,11 +164,11 @@ func named(kid string) func(*jwt.Set) bool {
 	return func(s *jwt.Set) bool { return kid == "" || s.HasKeyID(kid) }
 }
 
-// parsedSet returns a set of the settings, which is parsed once.
-func (e *Engine) parsedSet(owner, text string) (*jwt.Set, error) {
-	e.keys.mu.Lock()
-	defer e.keys.mu.Unlock()
-	s := e.keys.entry("of " + owner)
+// parsed returns a set of the settings, which is parsed once.
+func (k *keySets) parsed(owner, text string) (*jwt.Set, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.entry("of " + owner)
 	if s.set == nil || s.text != text {
 		set, err := jwt.ParseSet([]byte(text))
 		if err != nil {
@@ -137,12 +181,12 @@ func (e *Engine) parsedSet(owner, text string) (*jwt.Set, error) {
 
 // fetchSet fetches a set that no one else fetches. When that fails, the one from
 // before is kept.
-func (e *Engine) fetchSet(ctx context.Context, s *keySet, uri string, now time.Time) {
+func (e *Engine) fetchSet(ctx context.Context, known *keySets, s *keySet, uri string, now time.Time) {
 	var set *jwt.Set
 	var maxAge time.Duration
 	defer func() {
-		e.keys.mu.Lock()
-		defer e.keys.mu.Unlock()
+		known.mu.Lock()
+		defer known.mu.Unlock()
 		if set != nil {
 			s.set, s.fetchedAt, s.goodUntil = set, now, now.Add(min(max(maxAge, minKeysAge), maxKeysAge))
 		}

@@ -82,6 +82,14 @@ const (
 	registrationsInAll      = 600
 )
 
+// Rows that are put in a minute for apps that no one has allowed yet, since they
+// replaced or deleted their registration: each stays for UnusedLifetime, so there
+// are never more than two million and a half.
+const (
+	unusedPerAddress = 10
+	unusedInAll      = 60
+)
+
 // tokenPrefix begins registration access tokens.
 const tokenPrefix = "sym_reg_"
 
@@ -135,6 +143,20 @@ func (e *Engine) Register(ctx context.Context, body []byte, who Registrant) (*Cl
 func (e *Engine) registers(address string, now time.Time) error {
 	if wait := e.registrations.add(address, now); wait > 0 {
 		r := refuse(TooManyRequests, "Too many apps are being registered; wait as long as Retry-After says.")
+		r.RetryAfter = wait
+		return r
+	}
+	return nil
+}
+
+// keeps counts a row that an app is about to be kept in before anyone has allowed
+// it, and refuses it when there were too many.
+func (e *Engine) keeps(app *symbolon.App, address string, now time.Time) error {
+	if app.Version > 0 {
+		return nil // it has its row
+	}
+	if wait := e.unused.add(address, now); wait > 0 {
+		r := refuse(TooManyRequests, "Too many apps that no one has allowed yet were changed or deleted; wait as long as Retry-After says.").from(app.ID)
 		r.RetryAfter = wait
 		return r
 	}
@@ -392,6 +414,9 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 		return nil, tooLong().from(app.ID)
 	}
 	secret := newSecretFor(&next, now)
+	if err := e.keeps(app, who.Address, now); err != nil {
+		return nil, err
+	}
 
 	// 3. Keep it.
 	if err := e.store.PutApp(context.WithoutCancel(ctx), next); err != nil {
@@ -415,7 +440,7 @@ func (e *Engine) changedMeanwhile(id symbolon.ClientID, err error) error {
 }
 
 // Unregister deletes an app (RFC 7592 §2.3): everything made for it is over.
-func (e *Engine) Unregister(ctx context.Context, clientID, token string) (symbolon.ClientID, error) {
+func (e *Engine) Unregister(ctx context.Context, clientID, token string, who Registrant) (symbolon.ClientID, error) {
 	app, err := e.registered(ctx, clientID, token)
 	if err != nil {
 		return "", err
@@ -423,27 +448,41 @@ func (e *Engine) Unregister(ctx context.Context, clientID, token string) (symbol
 	now := e.clock.Now()
 	ctx = context.WithoutCancel(ctx)
 
-	// The client_id alone would bring the app back while it is young, so until
-	// then a row says that it is gone.
-	expires := app.CreatedAt.Add(e.cfg.UnusedLifetime)
-	if now.Before(expires) {
-		gone := symbolon.App{
-			ID: app.ID, Name: "(deleted itself)", Public: true, Rotation: app.Rotation, Sandbox: app.Sandbox,
-			CreatedAt: app.CreatedAt, NotBefore: app.NotBefore, Version: app.Version,
-			Settings: symbolon.Settings{Registration: &symbolon.Registration{ClientID: clientID, DeletedAt: milliseconds(now), ExpiresAt: expires}},
+	gone, young := Gone(app, e.cfg.UnusedLifetime, now)
+	if young {
+		if err := e.keeps(app, who.Address, now); err != nil {
+			return app.ID, err
 		}
 		if err := e.store.PutApp(ctx, gone); err != nil {
 			return app.ID, e.changedMeanwhile(app.ID, err)
 		}
 		e.forget(app.ID)
 	}
-	end := symbolon.End{Client: app.ID, Delete: !now.Before(expires), Reason: symbolon.ByApp, Now: now}
+	end := symbolon.End{Client: app.ID, Delete: !young, Reason: symbolon.ByApp, Now: now}
 	if _, err := e.store.End(ctx, end); err != nil {
 		return app.ID, storeError(err).from(app.ID)
 	}
 	e.feed.Note(symbolon.Change{Kind: symbolon.AppEnded, Client: app.ID, Before: now, At: now})
 	e.forget(app.ID)
 	return app.ID, nil
+}
+
+// UnusedLifetime is that of Config where it is not set.
+const UnusedLifetime = 30 * 24 * time.Hour
+
+// Gone returns the row that says of an app that registered itself that it is
+// deleted, and whether one is needed: its client_id alone would bring it back while
+// it is younger than lifetime. The version is that of app.
+func Gone(app *symbolon.App, lifetime time.Duration, now time.Time) (row symbolon.App, needed bool) {
+	expires := app.CreatedAt.Add(lifetime)
+	if r := app.Settings.Registration; r == nil || r.Document || !now.Before(expires) {
+		return row, false
+	}
+	return symbolon.App{
+		ID: app.ID, Name: "(deleted)", Public: true, Rotation: app.Rotation, Sandbox: app.Sandbox,
+		CreatedAt: app.CreatedAt, NotBefore: app.NotBefore, Version: app.Version,
+		Settings: symbolon.Settings{Registration: &symbolon.Registration{ClientID: app.ClientID(), DeletedAt: milliseconds(now), ExpiresAt: expires}},
+	}, true
 }
 
 // expireSlack is how long a row that is over stays, for requests that began

@@ -376,7 +376,7 @@ func TestReadRegistration(t *testing.T) {
 			w.refused(err, c.want)
 			_, err = w.Reregister(w.ctx, c.id, c.token, []byte("{}"), Registrant{})
 			w.refused(err, c.want)
-			_, err = w.Unregister(w.ctx, c.id, c.token)
+			_, err = w.Unregister(w.ctx, c.id, c.token, Registrant{})
 			w.refused(err, c.want)
 		}
 	}
@@ -474,14 +474,14 @@ func TestUnregister(t *testing.T) {
 				tokens = w.connected(app)
 				w.clock.pass(time.Second)
 			}
-			id, err := w.Unregister(w.ctx, info.ClientID, info.RegistrationAccessToken)
+			id, err := w.Unregister(w.ctx, info.ClientID, info.RegistrationAccessToken, Registrant{})
 			w.ok(err)
 			if id != idOf(dynamicID, info.ClientID) {
 				t.Errorf("%s is deleted", id)
 			}
 			gone := func() {
 				t.Helper()
-				_, err := w.Unregister(w.ctx, info.ClientID, info.RegistrationAccessToken)
+				_, err := w.Unregister(w.ctx, info.ClientID, info.RegistrationAccessToken, Registrant{})
 				w.refused(err, InvalidToken)
 				_, err = w.Registered(w.ctx, info.ClientID, info.RegistrationAccessToken)
 				w.refused(err, InvalidToken)

@@ -21,7 +21,7 @@ type flow struct {
 	Query string `json:"query,omitempty"`
 	// Standard is set when it began at the standard surface.
 	Standard bool `json:"standard,omitempty"`
-	// CrossSite is set when another site sent the browser.
+	// CrossSite is set when another site sent the browser, or may have.
 	CrossSite bool `json:"cross_site,omitempty"`
 	// Browser is the SHA-256 of the flow cookie of the browser that began it.
 	Browser []byte `json:"browser"`
@@ -117,9 +117,20 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, ev *event, req *
 		browser = h.newBrowserCookie(w, flowCookie)
 	}
 	f := &flow{Query: req.Query(), Standard: req.Standard, Browser: browser[:], Begun: h.Engine.Now(),
-		CrossSite: r.Header.Get("Sec-Fetch-Site") == "cross-site"}
+		CrossSite: !ownSite(r)}
 	// The request is shown to the engine as it came, with what is wrong in it.
 	return h.next(w, r, ev, f, req, oauth.Actor{})
+}
+
+// ownSite reports whether the browser says that a page of ours, or the person, and
+// no other site sent it here. A browser that is too old to say may have been sent
+// by anyone, and so may one that comes from a neighbouring host.
+func ownSite(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	}
+	return false
 }
 
 // proceed goes on with a flow after one of its forms was posted.

@@ -73,7 +73,7 @@ func (h *Handler) unregister(w http.ResponseWriter, r *http.Request, ev *event) 
 	if err != nil {
 		return err
 	}
-	if ev.client, err = h.Engine.Unregister(r.Context(), id, bearer); err != nil {
+	if ev.client, err = h.Engine.Unregister(r.Context(), id, bearer, oauth.Registrant{Address: ev.address}); err != nil {
 		return err
 	}
 	w.Header()["Cache-Control"] = noStore

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // maxSecrets is how many secrets of an app may be live at once.
@@ -124,6 +125,13 @@ func (c *appDeleteCmd) Run(sh *shell) error {
 			return err
 		}
 		end := symbolon.End{Client: app.ID, Delete: true, Reason: symbolon.ByOperator}
+		if gone, needed := oauth.Gone(&app, oauth.UnusedLifetime, d.clock.Now()); needed {
+			// Its client_id alone would bring it back, with its secret.
+			if err := d.store.PutApp(sh.ctx, gone); err != nil {
+				return err
+			}
+			end.Delete = false
+		}
 		if _, err := d.end(sh.ctx, end); err != nil {
 			return err
 		}
