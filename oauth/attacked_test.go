@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -270,5 +271,25 @@ func TestGone(t *testing.T) {
 	}
 	if _, needed := Gone(&row, UnusedLifetime, row.CreatedAt.Add(UnusedLifetime)); needed {
 		t.Error("it is old, and needs a row")
+	}
+}
+
+// RFC9396-2-b, RFC9396-8-a: the sentence on the consent page shows what the app wrote, and
+// nothing in it hides or turns around what is there.
+func TestSentencesCannotBeTurned(t *testing.T) {
+	w := newWide(t)
+	for value, want := range map[string]string{
+		`"100"`:                              "pay 100 EUR to x",
+		`"\u202e001"`:                        "pay 001 EUR to x",
+		`"\u2066001\u2069\u200b\u0007"`:      "pay 001 EUR to x",
+		`"1\n\n00"`:                          "pay 1 00 EUR to x",
+		`"\u200b"`:                           "pay … EUR to x",
+		`"` + strings.Repeat("9", 201) + `"`: "pay " + strings.Repeat("9", 200) + "… EUR to x",
+		`["\u202e1", {"a": "\u202e2"}]`:      "pay 1, map[a:2] EUR to x",
+	} {
+		got := w.sentences(`[{"type":"payment","amount":{"value":` + value + `,"currency":"EUR"},"creditor":"x"}]`)
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, want %q", value, got, want)
+		}
 	}
 }

@@ -215,8 +215,11 @@ func member(object map[string]any, path string) string {
 	default:
 		text = fmt.Sprint(v)
 	}
-	if runes := []rune(text); len(runes) > maxShown {
-		return string(runes[:maxShown]) + "…"
+	// The app wrote it, and the person must see what it says: an override of the
+	// direction would turn an amount around, and a line of its own look like ours.
+	shown, cut := visible(text, maxShown)
+	if cut || shown == "" {
+		return shown + "…"
 	}
-	return text
+	return shown
 }

@@ -249,9 +249,16 @@ func detailOf(err error) string {
 	return "it is malformed"
 }
 
-// appName makes a name from outside fit to be kept: one line, nothing in it that
-// cannot be seen or turns the text around it, at most 80 characters.
+// appName makes a name from outside fit to be kept, in at most 80 characters.
 func appName(s string) string {
+	name, _ := visible(s, maxAppName)
+	return name
+}
+
+// visible makes text from outside fit to be shown: one line, nothing in it that
+// cannot be seen or turns the text around it, at most so many characters. It
+// reports whether there were more.
+func visible(s string, most int) (text string, cut bool) {
 	var b strings.Builder
 	n, space := 0, false
 	for _, r := range s {
@@ -262,8 +269,8 @@ func appName(s string) string {
 		case r == utf8.RuneError, unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Noncharacter_Code_Point):
 			continue
 		}
-		if n++; n > maxAppName {
-			break
+		if n++; n > most {
+			return b.String(), true
 		}
 		if space {
 			b.WriteByte(' ')
@@ -272,7 +279,7 @@ func appName(s string) string {
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
+	return b.String(), false
 }
 
 // app returns the app that says this of itself. Scopes are capped to what such
