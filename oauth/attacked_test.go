@@ -293,3 +293,12 @@ func TestSentencesCannotBeTurned(t *testing.T) {
 		}
 	}
 }
+
+// CIMD-5-a: what a stranger sends is carried through the pages, and must fit.
+func TestStrangersLongRequest(t *testing.T) {
+	w, _ := newSite(t)
+	for _, change := range []string{"state=", "login_hint=", "scope=", "resource=https://r.test/"} {
+		_, err := w.Authorize(w.ctx, w.request(x1, change+strings.Repeat("x", maxQuery)), Actor{Interactive: true})
+		w.page(err, InvalidRequest)
+	}
+}

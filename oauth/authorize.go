@@ -180,7 +180,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 		return nil, proven(err)
 	}
 	if who.Interactive && len(req.Query()) > maxQuery {
-		return nil, proven(refuse(InvalidRequest, "The request is too long to be carried through the pages; shorten state or login_hint."))
+		return nil, proven(tooLongToCarry())
 	}
 	answer := &Authorization{App: app, Scope: code.Scope, Details: e.sentences(code.Details)}
 
@@ -313,6 +313,10 @@ func (r *AuthorizeRequest) silent() bool { return slices.Contains(strings.Fields
 // maxQuery bounds the request as Query writes it, in bytes: sealed into the
 // state of a page it must fit into an address.
 const maxQuery = 8000
+
+func tooLongToCarry() *Error {
+	return refuse(InvalidRequest, "The request is too long to be carried through the pages; shorten state or login_hint.")
+}
 
 // maxState bounds the state parameter, which must fit into a redirect.
 const maxState = 4096

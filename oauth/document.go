@@ -264,6 +264,9 @@ func (e *Engine) stranger(ctx context.Context, req *AuthorizeRequest, who *Actor
 	if _, fresh := e.documents.find(req.ClientID, e.clock.Now()); row != nil || fresh {
 		return nil, nil
 	}
+	if len(req.Query()) > maxQuery {
+		return nil, tooLongToCarry().from(id)
+	}
 	u, err := url.Parse(req.ClientID)
 	switch {
 	case err != nil:

@@ -277,6 +277,10 @@ func TestPersonMeetsStranger(t *testing.T) {
 			t.Fatalf("%s: %d %v\n%s", target, resp.StatusCode, resp.Header, page)
 		}
 	}
+	long := url.Values{"client_id": {x1Document}, "state": {strings.Repeat("s", 60<<10)}}
+	if resp, _ := p.open("POST", "/oauth2/authorize", long, "Sec-Fetch-Site", "cross-site"); resp.StatusCode != 400 {
+		t.Errorf("a request of 60 KB: %d", resp.StatusCode)
+	}
 	resp, page := p.open("GET", link(), nil, "Sec-Fetch-Site", "cross-site")
 	if resp, _ := p.post("/sign-in", page, url.Values{"action": {"cancel"}}); resp.StatusCode != 403 || resp.Header.Get("Location") != "" {
 		t.Errorf("cancelled: %d %v", resp.StatusCode, resp.Header)
