@@ -14,6 +14,8 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -162,7 +164,11 @@ func TestServeRefusals(t *testing.T) {
 		"plain HTTP on a name":            {"--listen", ":0", "--base-url", "https://auth.test"},
 		"a plain base URL elsewhere":      {"--listen", "127.0.0.1:0", "--base-url", "http://auth.test"},
 		"a final slash":                   {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/"},
-		"a path":                          {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/oauth"},
+		"a final slash after a path":      {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/oauth/"},
+		"two slashes":                     {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test//oauth"},
+		"a path with dots":                {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/a/../oauth"},
+		"an escaped path":                 {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/o%61uth"},
+		"a query":                         {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test/oauth?x"},
 		"upper case":                      {"--listen", "127.0.0.1:0", "--base-url", "https://Auth.test"},
 		"a certificate without its key":   {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test", "--tls-cert", cert},
 		"a key that is none":              {"--listen", "127.0.0.1:0", "--base-url", "https://auth.test", "--tls-cert", cert, "--tls-key", cert},
@@ -178,6 +184,55 @@ func TestServeRefusals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// RFC8414-3-a, RFC8414-3.3-a: an issuer with a path, behind a proxy that keeps it:
+// where things are, the flow of pages below it, and one spelling of the issuer.
+func TestServeWithAPath(t *testing.T) {
+	t.Parallel()
+	listen := freePort(t)
+	s := startServe(t, newDir(), listen, bare, "http://"+listen+"/t1")
+	password, _ := s.newAccount(t, "jane", "Jane Real")
+	a := s.newApp(t, "https://c1.test/cb")
+	root := strings.TrimSuffix(s.base, "/t1")
+	for _, at := range []string{root + "/.well-known/oauth-authorization-server/t1", root + "/.well-known/openid-configuration/t1", s.base + "/.well-known/openid-configuration"} {
+		r := send(t, bare, request(t, "GET", at, nil))
+		if r.Status != 200 || r.text("issuer") != s.base || r.text("token_endpoint") != s.base+"/oauth2/token" {
+			t.Errorf("%s: %d %s", at, r.Status, r.Body)
+		}
+	}
+	verifier, challenge := pkce()
+	req := a.authorization("code_challenge", challenge, "code_challenge_method", "S256").Encode()
+	jar, err := cookiejar.New(nil)
+	must(t, err)
+	browser := *bare
+	browser.Jar = jar
+	browser.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
+		if !strings.HasPrefix(r.URL.String(), s.base+"/") {
+			return http.ErrUseLastResponse // to the app
+		}
+		return nil
+	}
+	page := send(t, &browser, request(t, "GET", s.base+"/oauth2/authorize?"+req, nil, asBrowser))
+	for _, answer := range []url.Values{{"username": {"jane"}, "password": {password}}, {"action": {"allow"}}} {
+		list := forms(page.Body)
+		if len(list) == 0 || !strings.HasPrefix(list[0].action, "/t1/") {
+			t.Fatalf("no form below the path: %d %s", page.Status, visibleText(page.Body))
+		}
+		v := list[0].fields
+		secret(kindPassing, v.Get("flow"))
+		for name := range answer {
+			v.Set(name, answer.Get(name))
+		}
+		page = send(t, &browser, request(t, "POST", root+list[0].action, strings.NewReader(v.Encode()), asBrowser,
+			header("Content-Type", "application/x-www-form-urlencoded"), header("Origin", root), header("Sec-Fetch-Site", "same-origin")))
+	}
+	back, err := url.Parse(page.Header.Get("Location"))
+	must(t, err)
+	if back.Query().Get("iss") != s.base {
+		t.Fatalf("the answer is %d to %q", page.Status, page.Header.Get("Location"))
+	}
+	granted(t, s.post(t, "/oauth2/token", a.redemption(back.Query().Get("code"), "code_verifier", verifier)))
 }
 
 // A server for real use has nothing of the sandbox, and the two never mix.
