@@ -302,3 +302,16 @@ func TestStrangersLongRequest(t *testing.T) {
 		w.page(err, InvalidRequest)
 	}
 }
+
+// A13: a resource that an app's settings spell in another way than the
+// configuration is the same API, with its scopes and its format.
+func TestOtherSpellingIsTheSameAPI(t *testing.T) {
+	w := newWide(t)
+	w.edit(w.C1.ID, func(a *symbolon.App) { a.Settings.Resources = []string{r1 + "/", "HTTPS://r2.test:443/api/"} })
+	for uri, want := range map[string]string{r1: "connect read", r2: "connect write"} {
+		a := w.redeemed(&w.C1, []string{"scope=connect read write", "resource=" + uri})
+		if a.Scope != want || strings.HasPrefix(a.AccessToken, "eyJ") != (uri == r2) {
+			t.Errorf("%s: scope %q, token %.4s", uri, a.Scope, a.AccessToken)
+		}
+	}
+}

@@ -189,6 +189,16 @@ func TestCertificateBoundTokens(t *testing.T) {
 	_, err = w.Info(w.ctx, Shown{Token: answer.AccessToken, DPoP: true, Proof: Proof{Certificate: own}})
 	w.refused(err, InvalidToken)
 
+	// RFC8705-3.4: not to a key of the caller's choice, with the certificate or without.
+	for _, c := range []*Certificate{nil, own} {
+		req := w.refreshRequest(&app, answer.RefreshToken)
+		req.Standard, req.Credentials.Certificate, req.Proof.Certificate = true, own, c
+		req.Proof.Method, req.Proof.URL = "POST", tokenURL
+		req.Proof.DPoP = []string{key.proves(t, w.proofOf("POST", tokenURL))}
+		_, err := w.Token(w.ctx, req)
+		w.refused(err, InvalidRequest)
+	}
+
 	// A public app, whose refresh token is bound as well (RFC 8705 §4).
 	w.edit(w.P1.ID, func(a *symbolon.App) { a.Settings.TLSTokens = true })
 	req = w.codeRequest(&w.P1, w.code(&w.P1))

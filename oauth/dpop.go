@@ -101,6 +101,10 @@ func (e *Engine) checkProof(p *Proof, shown string, now time.Time) (symbolon.Bin
 // boundTo decides which key the tokens of a request are bound to.
 func (e *Engine) boundTo(app *symbolon.App, p *Proof, now time.Time) (symbolon.Binding, error) {
 	var none symbolon.Binding
+	if app.Settings.TLSTokens && len(p.DPoP) > 0 {
+		// The owner said to what; a key of the caller's choice binds it to whoever calls.
+		return none, refuse(InvalidRequest, "The tokens of this app are bound to its TLS client certificate, never to the key of a DPoP proof; leave the header DPoP out.").from(app.ID)
+	}
 	if len(p.DPoP) > 0 {
 		b, err := e.checkProof(p, "", now)
 		if err != nil {

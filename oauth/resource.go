@@ -194,6 +194,12 @@ func (e *Engine) resource(uri string) *Resource {
 			return &e.cfg.Resources[i]
 		}
 	}
+	// An app's settings may spell it in another way.
+	for i := range e.cfg.Resources {
+		if sameResource(e.cfg.Resources[i].URI, uri) {
+			return &e.cfg.Resources[i]
+		}
+	}
 	return nil
 }
 

@@ -252,19 +252,23 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	return h, feed, err
 }
 
+// showsCertificate reports whether an app must be asked for its certificate. For
+// one that registered itself nobody is: a stranger would make every browser show a
+// dialog.
+func showsCertificate(app *symbolon.App) bool {
+	method := app.Method()
+	return app.Settings.Registration == nil && (method == symbolon.AuthTLS || method == symbolon.AuthSelfSignedTLS || app.Settings.TLSTokens)
+}
+
 // watchApps looks whether there is an app that shows a certificate, now and
 // whenever one changes. Once there was, clients are asked until the next start.
 func (s *server) watchApps(ctx context.Context, feed *oauth.Feed) error {
-	shows := func(app *symbolon.App) bool {
-		method := app.Method()
-		return method == symbolon.AuthTLS || method == symbolon.AuthSelfSignedTLS || app.Settings.TLSTokens
-	}
 	feed.OnChange(func(c symbolon.Change) {
 		if c.Kind != symbolon.AppChanged || s.asks.Load() {
 			return
 		}
 		apps, err := s.store.Apps(ctx, symbolon.AppQuery{ID: c.Client, Limit: 1})
-		if err != nil || len(apps) == 1 && shows(&apps[0]) {
+		if err != nil || len(apps) == 1 && showsCertificate(&apps[0]) {
 			s.asks.Store(true) // asked in vain is better than an app that cannot prove itself
 		}
 	})
@@ -275,7 +279,7 @@ func (s *server) watchApps(ctx context.Context, feed *oauth.Feed) error {
 			return err
 		}
 		for i := range apps {
-			if shows(&apps[i]) {
+			if showsCertificate(&apps[i]) {
 				s.asks.Store(true)
 			}
 		}

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
 )
 
 // writePair writes a certificate of its own making with its key.
@@ -255,5 +257,25 @@ func TestClientsAreAskedForACertificate(t *testing.T) {
 	<-first.ended
 	if _, address = start(); !asked(address, &own) {
 		t.Error("after a new start, a client is not asked for a certificate although an app shows one")
+	}
+}
+
+// CLIENTS.md: no browser is asked for a certificate for the sake of an app that
+// registered itself.
+func TestWhoIsAskedForACertificate(t *testing.T) {
+	for _, c := range []struct {
+		settings symbolon.Settings
+		want     bool
+	}{
+		{symbolon.Settings{}, false},
+		{symbolon.Settings{Auth: symbolon.AuthKey}, false},
+		{symbolon.Settings{Auth: symbolon.AuthTLS}, true},
+		{symbolon.Settings{Auth: symbolon.AuthSelfSignedTLS}, true},
+		{symbolon.Settings{TLSTokens: true}, true},
+		{symbolon.Settings{TLSTokens: true, Registration: &symbolon.Registration{}}, false},
+	} {
+		if got := showsCertificate(&symbolon.App{Settings: c.settings}); got != c.want {
+			t.Errorf("%+v: %v", c.settings, got)
+		}
 	}
 }
