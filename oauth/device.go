@@ -316,27 +316,9 @@ func (e *Engine) deviceToken(ctx context.Context, c *caller, req *TokenRequest) 
 	if err := code.UnmarshalBinary(answer); err != nil {
 		return nil, storeError(err).from(c.app.ID)
 	}
-	scope := code.Scope.Within(mayHave(c.app))
-	if len(scope) == 0 {
-		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
-	}
-	token, err := e.narrow(c, code.Grant, scope, req)
-	if err != nil {
-		return nil, err
-	}
 
-	// 4. Spend: the birth of a connection, as with any code.
-	expires, err := e.connect(ctx, c, &code, true)
-	if err != nil {
-		return nil, err
-	}
-
-	// 5. Answer.
-	refresh, err := e.firstRefresh(c, code.Grant, expires)
-	if err != nil {
-		return nil, err
-	}
-	return e.issue(c, token, refresh, expires)
+	// 4. Spend, and 5. answer: the birth of a connection, as with any code.
+	return e.born(ctx, c, &code, req, true)
 }
 
 // polls knows when each device may ask again (RFC 8628 §3.5). It is held in

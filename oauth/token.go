@@ -164,7 +164,17 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	if !now.Before(code.ExpiresAt) {
 		return nil, c.no(InvalidGrant, "The code has expired; it must be redeemed at once.")
 	}
-	scope := code.Scope.Within(mayHave(app)) // an owner may have taken one meanwhile
+
+	// 4. Spend, and 5. answer.
+	return e.born(ctx, c, &code, req, false)
+}
+
+// born makes a connection of a code, or of a device code that was allowed, and
+// the first tokens of it. With spare set, a code that is spent a second time is
+// refused and ends nothing.
+func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *TokenRequest, spare bool) (*TokenResponse, error) {
+	// The last of what is checked: an owner may have taken a scope meanwhile.
+	scope := code.Scope.Within(mayHave(c.app))
 	if len(scope) == 0 {
 		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
 	}
@@ -172,14 +182,11 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	if err != nil {
 		return nil, err
 	}
-
-	// 4. Spend. From here on, a client that hangs up undoes nothing.
-	expires, err := e.connect(ctx, c, &code, false)
+	// From here on, a client that hangs up undoes nothing.
+	expires, err := e.connect(ctx, c, code, spare)
 	if err != nil {
 		return nil, err
 	}
-
-	// 5. Answer.
 	refresh, err := e.firstRefresh(c, code.Grant, expires)
 	if err != nil {
 		return nil, err
