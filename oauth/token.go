@@ -98,6 +98,9 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 	grant := symbolon.GrantType(req.GrantType)
 	switch {
 	case grant == "":
+		if req.Standard {
+			return nil, refuse(InvalidRequest, "The parameter grant_type is missing; the server's metadata lists its values under grant_types_supported.")
+		}
 		return nil, refuse(InvalidRequest, "The parameter grant_type is missing; it must be authorization_code or refresh_token.")
 	case grant == symbolon.GrantRefresh:
 		return e.Refresh(ctx, req)

@@ -128,7 +128,7 @@ func errorCodes() []ErrorCode {
 			at[refusal.Code()] = i
 			codes = append(codes, ErrorCode{Code: refusal.Code()})
 		}
-		codes[i].Statuses = append(codes[i].Statuses, status(refusal, page, false), status(refusal, page, true))
+		codes[i].Statuses = append(codes[i].Statuses, status(refusal, page, false), status(refusal, page, true), status(refusal, standard, false))
 	}
 	i := at[oauth.InvalidRequest.Code()]
 	codes[i].Statuses = append(codes[i].Statuses, httpStatuses...)
@@ -137,7 +137,10 @@ func errorCodes() []ErrorCode {
 		codes[i].Statuses = slices.Compact(codes[i].Statuses)
 	}
 	// The server's own faults come first in the engine, and last here.
-	slices.SortStableFunc(codes, func(a, b ErrorCode) int { return a.Statuses[0]/500 - b.Statuses[0]/500 })
+	own := []string{oauth.ServerError.Code(), oauth.Unavailable.Code()}
+	slices.SortStableFunc(codes, func(a, b ErrorCode) int {
+		return slices.Index(own, a.Code) - slices.Index(own, b.Code)
+	})
 	return codes
 }
 

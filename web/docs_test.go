@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,12 +61,21 @@ func TestErrorCodesHaveTheirStatuses(t *testing.T) {
 		"invalid_token":    {401},
 		"server_error":     {500},
 		"invalid_target":   {400},
-		"access_denied":    {403},
+		"access_denied":    {400, 403},
 		"consent_required": {400},
+		// 501 by the six steps, 400 under /oauth2/.
+		"unsupported_grant_type":    {400, 501},
+		"unsupported_response_type": {400, 501},
 	}
-	for _, c := range errorCodes() {
+	codes := errorCodes()
+	for i, own := range []string{"server_error", "temporarily_unavailable"} {
+		if last := codes[len(codes)-2+i].Code; last != own {
+			t.Errorf("%s stands where the server's own %s belongs", last, own)
+		}
+	}
+	for _, c := range codes {
 		if w, ok := want[c.Code]; ok {
-			if len(w) != len(c.Statuses) {
+			if !slices.Equal(w, c.Statuses) {
 				t.Errorf("%s: %v, want %v", c.Code, c.Statuses, w)
 			}
 			delete(want, c.Code)

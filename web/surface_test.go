@@ -90,6 +90,9 @@ func TestStandardStatuses(t *testing.T) {
 		}
 		resp, body := f.post(t, "/oauth2/token", pairs...)
 		refusal(t, tt.pairs, resp, body, tt.status, tt.code)
+		if text := body["error_description"].(string); tt.pairs == "" && !strings.Contains(text, "grant_types_supported") {
+			t.Errorf("without a grant_type: %s", text)
+		}
 	}
 	for _, path := range apis {
 		for _, who := range []string{string(f.app.ID), "sym_app_nope"} {
