@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"fmt"
 	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"time"
@@ -26,6 +27,7 @@ func main() {
 		TakeUnnamed:  true,               // it is the server's only one, so apps need not name it
 		ClientID:     os.Getenv("CLIENT_ID"),
 		ClientSecret: os.Getenv("CLIENT_SECRET"),
+		Log:          slog.Default(), // says why, when the server cannot be asked
 	})
 	if err != nil {
 		log.Fatal(err)
