@@ -315,3 +315,26 @@ func TestOtherSpellingIsTheSameAPI(t *testing.T) {
 		}
 	}
 }
+
+// RFC8707-3: the person sees for which APIs they are asked, by the names that the
+// owner gave them.
+func TestConsentSaysWhichAPI(t *testing.T) {
+	w := newWide(t)
+	for want, changes := range map[string][]string{
+		"":        nil,
+		"one":     {"resource=" + r1 + "/"},
+		"one two": {"resource=" + r1, "+resource=" + r2},
+	} {
+		answer, err := w.Authorize(w.ctx, w.request(&w.C1, append([]string{"prompt=consent"}, changes...)...), Actor{Interactive: true, SignedIn: w.signedIn(w.U1)})
+		w.ok(err)
+		if got := strings.Join(answer.APIs, " "); got != want || answer.Need != NeedConsent {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	w.edit(w.D1.ID, func(a *symbolon.App) { a.Settings.Resources = []string{r3} })
+	pending, err := w.Device(w.ctx, w.begun(&w.D1, "resource="+r3).UserCode, w.U1.ID, "192.0.2.7")
+	w.ok(err)
+	if len(pending.APIs) != 1 || pending.APIs[0] != r3 {
+		t.Errorf("a device: %v", pending.APIs)
+	}
+}

@@ -149,8 +149,9 @@ type Authorization struct {
 	Scope    symbolon.Scopes
 	// New are the scopes that the account has not allowed the app before.
 	New symbolon.Scopes
-	// Details says in sentences what the authorization_details allow.
-	Details []string
+	// Details says in sentences what the authorization_details allow, APIs what the
+	// tokens are for, when the request says it.
+	Details, APIs []string
 	// Callback is set when Need is NeedNothing.
 	Callback Callback
 }
@@ -182,7 +183,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if who.Interactive && len(req.Query()) > maxQuery {
 		return nil, proven(tooLongToCarry())
 	}
-	answer := &Authorization{App: app, Scope: code.Scope, Details: e.sentences(code.Details)}
+	answer := &Authorization{App: app, Scope: code.Scope, Details: e.sentences(code.Details), APIs: e.called(code.Resource)}
 
 	// 3. Is it allowed? By whom, for which account?
 	prompt := strings.Fields(req.Prompt)

@@ -186,8 +186,9 @@ func deviceAnswerKey(id symbolon.ConnectionID) [32]byte {
 type PendingDevice struct {
 	App   *symbolon.App
 	Scope symbolon.Scopes
-	// Details says in sentences what its authorization_details allow.
-	Details []string
+	// Details says in sentences what its authorization_details allow, APIs what the
+	// tokens are for, when the device says it.
+	Details, APIs []string
 
 	code symbolon.Code
 }
@@ -237,7 +238,7 @@ func (e *Engine) Device(ctx context.Context, typed string, account symbolon.Acco
 	if d.App, err = e.App(ctx, d.code.Client); err != nil {
 		return nil, err
 	}
-	d.Scope, d.Details = d.code.Scope, e.sentences(d.code.Details)
+	d.Scope, d.Details, d.APIs = d.code.Scope, e.sentences(d.code.Details), e.called(d.code.Resource)
 	return d, nil
 }
 

@@ -203,6 +203,20 @@ func (e *Engine) resource(uri string) *Resource {
 	return nil
 }
 
+// called returns what resources are called on the consent page: by the owner, or as
+// they are.
+func (e *Engine) called(resources []string) []string {
+	var names []string
+	for _, uri := range resources {
+		name, _ := visible(uri, maxShown)
+		if r := e.resource(uri); r != nil && r.Name != "" {
+			name = r.Name
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // format decides what the access tokens of an app for these resources look like:
 // as the app's owner says; or as all of the resources want them; or sealed.
 func (e *Engine) format(app *symbolon.App, resources []string) symbolon.TokenFormat {

@@ -117,7 +117,7 @@ func (h *Handler) nextDevice(w http.ResponseWriter, r *http.Request, ev *event, 
 	if err != nil {
 		return err
 	}
-	p := &ConsentPage{App: NewAppView(pending.App), Account: NewAccountView(&who.Account), Flow: text, Device: shownCode(d.Code), Details: pending.Details}
+	p := &ConsentPage{App: NewAppView(pending.App), Account: NewAccountView(&who.Account), Flow: text, Device: shownCode(d.Code), Details: pending.Details, APIs: pending.APIs}
 	for _, name := range pending.Scope {
 		p.Scopes = append(p.Scopes, ScopeView{Name: name, Description: h.scopes[name]})
 	}

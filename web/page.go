@@ -205,6 +205,8 @@ type ConsentPage struct {
 	Scopes  []ScopeView
 	// Details says in sentences what else the app asks for, this once.
 	Details []string
+	// APIs are those that the app's tokens are for, when it says which.
+	APIs []string
 	// RedirectHost is the host, or the scheme of an app's own, to which the
 	// person is sent afterwards; RedirectURI is the whole URI.
 	RedirectHost string

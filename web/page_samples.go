@@ -25,7 +25,7 @@ func pageSamples() []Page {
 		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow},
 		&ConsentPage{App: app, Account: black, Scopes: []ScopeView{connect, read}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow, Growth: true},
 		&ConsentPage{App: plain, Account: john, Scopes: []ScopeView{connect}, RedirectHost: "127.0.0.1:49152", RedirectURI: "http://127.0.0.1:49152/callback", Loopback: true, Flow: flow},
-		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, Details: []string{"pay 123.50 EUR to Merchant A"}, RedirectHost: "www.weathermill.example", Flow: flow},
+		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, Details: []string{"pay 123.50 EUR to Merchant A"}, APIs: []string{"Payments", "https://api.example.com/v1"}, RedirectHost: "www.weathermill.example", Flow: flow},
 		&ConsentPage{App: plain, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "notes.example", RedirectURI: "https://notes.example/callback", Flow: flow,
 			Unverified: &UnverifiedView{Host: "notes.example", Policy: "https://notes.example/privacy", PolicyHost: "notes.example", Terms: "https://notes.example/terms", TermsHost: "notes.example"}},
 		&ConsentPage{App: plain, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "127.0.0.1:49152", RedirectURI: "http://127.0.0.1:49152/callback", Loopback: true, Flow: flow,

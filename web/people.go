@@ -100,6 +100,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		Unverified:  NewUnverifiedView(answer.App),
 		RedirectURI: req.RedirectURI,
 		Details:     answer.Details,
+		APIs:        answer.APIs,
 		Flow:        text,
 		Growth:      len(answer.New) > 0 && len(answer.New) < len(answer.Scope),
 	}
