@@ -61,7 +61,8 @@ type Options struct {
 	// Redirects are never followed.
 	Client *http.Client
 	// Log hears, at most once in 10 s, that and why the server could not be
-	// asked. Nothing is logged when nil.
+	// asked: slog.Default() when nil, since an API that answers 503 and does not
+	// say why leaves its owner in the dark.
 	Log *slog.Logger
 	// Now is the clock: time.Now when nil.
 	Now func() time.Time
@@ -106,6 +107,9 @@ type Verifier struct {
 func New(o Options) (*Verifier, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("bearer: %w", err)
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -205,7 +209,7 @@ func validScope(s string) bool {
 // away says that the server could not be asked: to the log with its reason, and
 // to the caller without.
 func (v *Verifier) away(ctx context.Context, retry time.Duration, cause error) *Error {
-	if v.o.Log != nil && ctx.Err() == nil {
+	if ctx.Err() == nil {
 		now, last := v.o.Now().Unix(), v.logged.Load()
 		if (now-last >= 10 || now < last) && v.logged.CompareAndSwap(last, now) {
 			v.o.Log.LogAttrs(ctx, slog.LevelError, "the authorization server cannot be asked; callers are answered 503", slog.String("error", cause.Error()))

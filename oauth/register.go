@@ -333,7 +333,7 @@ func (e *Engine) information(app *symbolon.App, token string) *ClientInformation
 // §3).
 func (e *Engine) registered(ctx context.Context, clientID, token string) (*symbolon.App, error) {
 	if token == "" {
-		return nil, refuse(MissingToken, "The registration_access_token of the app is missing; send it in the Authorization header, of the scheme Bearer.")
+		return nil, refuse(MissingToken, "The registration_access_token of the app is missing; send it in the Authorization header, of the scheme Bearer, or register a new app by POST.")
 	}
 	// RFC 7592 §2.1: an app that is not there is answered as a wrong token is.
 	stale := refuse(InvalidToken, "The registration_access_token is not that of this app, or the app is no longer registered.")

@@ -142,7 +142,7 @@ func tint(id string) int {
 // token is the picture of a token broken in two, as parts.html draws it.
 type token struct {
 	// State is "waiting" (the account's half is not there yet), "offered" (both
-	// halves, about to be joined), "apart" or "foreign" (two halves that do not
+	// halves, about to be joined), "joined", "apart" or "foreign" (two halves that do not
 	// fit).
 	State string
 	// App and Account are the letters on the halves; either may be empty.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -72,6 +73,26 @@ func (s *settings) hidesCallers() bool {
 	host, _, err := splitListen(s.Listen)
 	return err == nil && isLoopback(host) && strings.HasPrefix(s.BaseURL, "https:") && s.TLSCert == "" && len(s.TrustedProxies) == 0
 }
+
+// otherPort returns the port of a base URL that only this computer can reach and
+// on which this server does not listen, or empty: nobody would find it.
+func (s *settings) otherPort() string {
+	_, port, err := splitListen(s.Listen)
+	u, err2 := url.Parse(s.BaseURL)
+	if err != nil || err2 != nil || u.Scheme != "http" || s.TLSCert != "" || port == 0 {
+		return ""
+	}
+	if at := cmp.Or(u.Port(), "80"); at != strconv.Itoa(port) {
+		return at
+	}
+	return ""
+}
+
+// What otherPort means, and what mends it.
+const (
+	otherPort     = "the base URL names another port than the one that this server listens on, so what it links to is not found"
+	otherPortMend = "listen on the port of the base URL: --listen 127.0.0.1:%s"
+)
 
 // What hidesCallers means, and what mends it.
 const (

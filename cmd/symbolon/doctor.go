@@ -149,6 +149,9 @@ func (c *doctorCmd) checkSettings(sh *shell, d *diagnosis, sandbox bool) {
 			told = ", from the running server"
 		}
 		d.add("settings", fine, "", "base URL %s, listening on %s%s", c.BaseURL, c.Listen, told)
+		if port := c.otherPort(); port != "" {
+			d.add("settings", warning, fmt.Sprintf(otherPortMend, port), "%s", otherPort)
+		}
 		if c.hidesCallers() {
 			d.add("settings", warning, hidesCallersMend, "%s", hidesCallers)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 
 	"github.com/symbolon/symbolon/web"
@@ -30,6 +31,9 @@ func (c *serveCmd) Run(sh *shell) error {
 	defer lines.Close()
 	log := c.logs(lines, false)
 	s := &server{settings: c.settings, checked: checked, env: sh.env, log: log, ready: func(address net.Addr) error {
+		if port := c.otherPort(); port != "" {
+			log.Warn(otherPort, "mend", fmt.Sprintf(otherPortMend, port))
+		}
 		if c.hidesCallers() {
 			log.Warn(hidesCallers, "mend", hidesCallersMend)
 		}
