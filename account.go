@@ -72,7 +72,9 @@ type Session struct {
 type Consent struct {
 	Account AccountID
 	Client  ClientID
-	Scope   Scopes
+	// Scope are the scopes that were allowed wherever they mean something and, as
+	// ScopesAt writes them, those that were allowed at some APIs only.
+	Scope Scopes
 	// GrantedAt is when the person first allowed it, without a break since.
 	GrantedAt time.Time
 	// Since is for Store.Allow alone: what the account allowed up to and

@@ -1,6 +1,7 @@
 package symbolon
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -78,4 +79,29 @@ func (s Scopes) With(other Scopes) Scopes {
 		}
 	}
 	return sum
+}
+
+// scopeAt stands between a scope and an API. No scope has it (RFC 6749 §3.3).
+const scopeAt = "\""
+
+// ScopesAt returns the names of s as they are remembered when they were allowed
+// at some APIs (RFC 8707): each with each API. With no API they are those of s,
+// which means anywhere.
+func (s Scopes) ScopesAt(resources []string) Scopes {
+	if len(resources) == 0 {
+		return s
+	}
+	var at Scopes
+	for _, name := range s {
+		for _, uri := range resources {
+			at = append(at, name+scopeAt+url.QueryEscape(uri))
+		}
+	}
+	return at
+}
+
+// Allows reports whether the names of s, as they are remembered, allow a scope at
+// these APIs; with none, anywhere.
+func (s Scopes) Allows(name string, resources []string) bool {
+	return s.Has(name) || len(resources) > 0 && s.Covers(Scopes{name}.ScopesAt(resources))
 }

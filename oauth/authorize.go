@@ -190,7 +190,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	if who.Denied {
 		return nil, proven(refuse(AccessDenied, "The person did not allow the app to connect."))
 	}
-	session, need, err := e.pickAccount(ctx, req, prompt, app, code.Scope, &who)
+	session, need, err := e.pickAccount(ctx, req, prompt, app, &code, &who)
 	if err != nil {
 		return nil, proven(storeError(err))
 	}
@@ -215,7 +215,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	// 4. Spend: nothing, but the consent that was just given, and the request that
 	// was pushed.
 	if who.Allowed {
-		err = e.allow(ctx, app, session.Account.ID, code.Scope, now)
+		err = e.allow(ctx, app, session.Account.ID, &code, now)
 	} else if code.Sandbox {
 		err = e.keepApp(ctx, app)
 	}

@@ -256,7 +256,7 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 	ctx = context.WithoutCancel(ctx)
 	record := symbolon.Once{Key: deviceAnswerKey(d.code.Connection), ExpiresAt: d.code.ExpiresAt.Add(time.Minute), Now: now}
 	if allowed {
-		if err := e.allow(ctx, d.App, who.Account.ID, d.Scope, now); err != nil {
+		if err := e.allow(ctx, d.App, who.Account.ID, &d.code, now); err != nil {
 			return err
 		}
 		// A connection that is not yet born, made at this moment: what was ended

@@ -11,7 +11,7 @@ import (
 )
 
 // pickAccount decides which account an authorization request is for.
-func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, scope symbolon.Scopes, who *Actor) (symbolon.SignedIn, Need, error) {
+func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, code *symbolon.Code, who *Actor) (symbolon.SignedIn, Need, error) {
 	var none symbolon.SignedIn
 	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox {
 		return e.pickSandbox(ctx, req.LoginHint)
@@ -62,7 +62,7 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 		if err != nil && symbolon.KindOf(err) != symbolon.NotFound {
 			return none, NeedSignIn, err
 		}
-		if err == nil && remembered(&consent, app) && consent.Scope.Covers(scope) {
+		if err == nil && remembered(&consent, app) && allows(&consent, code.Scope, code.Resource) {
 			return s, NeedNothing, nil
 		}
 	}
@@ -134,7 +134,7 @@ func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Auth
 	if !remembered(&consent, app) {
 		return NeedConsent, nil
 	}
-	answer.New = slices.DeleteFunc(slices.Clone(answer.Scope), consent.Scope.Has)
+	answer.New = slices.DeleteFunc(slices.Clone(answer.Scope), func(name string) bool { return consent.Scope.Allows(name, code.Resource) })
 	if app.Settings.Registration != nil && who.CrossSite {
 		return NeedConsent, nil
 	}
@@ -148,6 +148,11 @@ func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Auth
 	return NeedNothing, nil
 }
 
+// allows reports whether a consent covers these scopes at these APIs.
+func allows(consent *symbolon.Consent, scope symbolon.Scopes, resources []string) bool {
+	return !slices.ContainsFunc(scope, func(name string) bool { return !consent.Scope.Allows(name, resources) })
+}
+
 // claimed reports whether every redirect URI of the app is an https address,
 // which only the owner of its domain can answer at (RFC 8252 §7.2).
 func claimed(app *symbolon.App) bool {
@@ -159,12 +164,13 @@ func claimed(app *symbolon.App) bool {
 	return true
 }
 
-// allow records that the account allows the app these scopes.
-func (e *Engine) allow(ctx context.Context, app *symbolon.App, account symbolon.AccountID, scope symbolon.Scopes, now time.Time) error {
+// allow records that the account allows the app the scopes of a code, at the APIs
+// that it names, or else anywhere.
+func (e *Engine) allow(ctx context.Context, app *symbolon.App, account symbolon.AccountID, code *symbolon.Code, now time.Time) error {
 	if err := e.keepApp(ctx, app); err != nil {
 		return storeError(err).from(app.ID)
 	}
-	consent := symbolon.Consent{Account: account, Client: app.ID, Scope: scope, GrantedAt: now}
+	consent := symbolon.Consent{Account: account, Client: app.ID, Scope: code.Scope.ScopesAt(code.Resource), GrantedAt: now}
 	if r := app.Settings.Registration; r != nil {
 		consent.Since = r.ChangedAt
 	}

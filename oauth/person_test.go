@@ -275,3 +275,35 @@ func TestSandbox(t *testing.T) {
 		w.cannot(LoginRequired, &app, Actor{}, "login_hint=john.doe")
 	})
 }
+
+// RFC8707, B31: what was allowed for one API does not count for another.
+func TestConsentIsRememberedByAPI(t *testing.T) {
+	w := newWorld(t)
+	who := w.allowing()
+	w.end(symbolon.End{Account: w.U1.ID, Client: w.C1.ID, Now: w.clock.Now()})
+	w.clock.pass(time.Second)
+	who.Allowed, who.Chosen = false, ""
+	const one, other = "resource=https://one.test", "resource=https://other.test"
+	needs := func(want Need, who Actor, changes ...string) *Authorization {
+		t.Helper()
+		answer, err := w.Authorize(w.ctx, w.request(&w.C1, changes...), who)
+		w.ok(err)
+		if answer.Need != want {
+			t.Fatalf("%q needs %d, want %d", changes, answer.Need, want)
+		}
+		return answer
+	}
+	needs(NeedConsent, who, one)
+	allowed := who
+	allowed.Allowed, allowed.Chosen = true, w.U1.ID
+	needs(NeedNothing, allowed, one)
+	needs(NeedNothing, who, one)
+	if a := needs(NeedConsent, who, other); len(a.New) == 0 {
+		t.Error("nothing is said to be new")
+	}
+	needs(NeedConsent, who, one, "+"+other)
+	needs(NeedConsent, who) // anywhere
+	needs(NeedNothing, allowed)
+	needs(NeedNothing, who)
+	needs(NeedNothing, who, other)
+}
