@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Accounts implements symbolon.Store.
+func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon.Account, error) {
+	const op = "postgres: accounts"
+	if err := atLeastOne(op, q.Limit); err != nil {
+		return nil, err
+	}
+	// Only what is asked for stands in the statement, so that each has a plan of
+	// its own.
+	where, args := `deleted_at IS NULL`, []any{q.Limit}
+	only := func(condition, value string) {
+		args = append(args, value)
+		where += ` AND ` + condition + ` $` + strconv.Itoa(len(args))
+	}
+	if q.ID != "" {
+		only(`id =`, string(q.ID))
+	}
+	if q.Username != "" {
+		only(`username =`, q.Username)
+	}
+	if q.After != "" {
+		only(`username >`, q.After)
+	}
+	var accounts []symbolon.Account
+	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) error {
+		rows, err := c.Query(ctx, `SELECT `+accountColumns+` FROM account WHERE `+where+` ORDER BY username LIMIT $1`, args...)
+		accounts, err = collect(rows, err, func(row pgx.CollectableRow) (account symbolon.Account, err error) {
+			return account, scanAccount(row, &account)
+		})
+		return err
+	})
+	return accounts, err
+}
+
+const accountColumns = `account.id, coalesce(account.username, ''), account.name, account.password, account.sandbox,
+	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version`
+
+// scanAccount reads accountColumns and then the further columns.
+func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...any) error {
+	var createdAt, disabledAt, notBefore int64
+	into := append([]any{(*string)(&account.ID), &account.Username, &account.Name, &account.Password, &account.Sandbox,
+		&createdAt, &disabledAt, &notBefore, &account.Version}, further...)
+	if err := row.Scan(into...); err != nil {
+		return err
+	}
+	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt), moment(notBefore)
+	return nil
+}
+
+// PutAccount implements symbolon.Store. An account that is marked as a sandbox
+// one is Denied in a database with real data.
+func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
+	const op = "postgres: put account"
+	if account.Sandbox && !db.sandbox {
+		return symbolon.Errorf(symbolon.Denied, op, "a sandbox account cannot stand among real data")
+	}
+	return db.write(ctx, op, func(tx *transaction) error { return tx.putAccount(op, account) })
+}
+
+func (tx *transaction) putAccount(op string, account symbolon.Account) error {
+	var before int64
+	var disabled bool
+	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`,
+		[]any{string(account.ID)}, &before, &disabled)
+	if err != nil && !missing(err) {
+		return err
+	}
+	query := `
+		UPDATE account SET username = $2, name = $3, password = $4, sandbox = $5, created_at = $6, disabled_at = $7,
+			not_before = greatest(not_before, $8), version = version + 1
+		WHERE id = $1 AND version = $9 AND deleted_at IS NULL
+		RETURNING no, not_before`
+	if account.Version == 0 {
+		query = `
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1)
+		ON CONFLICT (id) DO UPDATE SET username = excluded.username, name = excluded.name, password = excluded.password,
+			sandbox = excluded.sandbox, created_at = excluded.created_at, disabled_at = excluded.disabled_at,
+			not_before = greatest(account.not_before, excluded.not_before), version = 1, deleted_at = NULL
+		WHERE account.deleted_at IS NOT NULL
+		RETURNING no, not_before`
+	}
+	var no, after int64
+	err = tx.returning(query, []any{string(account.ID), account.Username, account.Name, account.Password, account.Sandbox,
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version}, &no, &after)
+	switch {
+	case missing(err):
+		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)
+	case sqlState(err) == uniqueViolation:
+		return symbolon.Errorf(symbolon.Conflict, op, "the username is taken")
+	case err != nil:
+		return err
+	}
+	if after <= before && (disabled || account.Enabled()) {
+		return nil
+	}
+	if _, err := tx.exec(`DELETE FROM session WHERE account_no = $1`, no); err != nil {
+		return err
+	}
+	tx.change(change{
+		kind: symbolon.AccountEnded, account: account.ID, before: max(after, millis(account.DisabledAt)), at: tx.clock(),
+	})
+	return nil
+}

@@ -1,0 +1,97 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Changes implements symbolon.Store. What a reader sees has no gap that could be
+// filled later: the numbers are given out under the lock of feed, which is held
+// until the commit, so that they become visible in their order.
+func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]symbolon.Change, symbolon.Cursor, error) {
+	const op = "postgres: changes"
+	if err := atLeastOne(op, limit); err != nil {
+		return nil, after, err
+	}
+	next := after
+	var list []symbolon.Change
+	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) error {
+		next = after
+		rows, err := c.Query(ctx, `
+			SELECT no, kind, connection, coalesce(account, ''), coalesce(client, ''), coalesce(before, 0), at
+			FROM change WHERE no > $1 ORDER BY no LIMIT $2`, int64(after), limit)
+		list, err = collect(rows, err, func(row pgx.CollectableRow) (symbolon.Change, error) { return scanChange(row, &next) })
+		if err != nil || len(list) > 0 || after == 0 {
+			return err
+		}
+		// Nothing new, or a database that has not come as far as the cursor,
+		// because it was put back to an older state: then begin again.
+		var last int64
+		err = c.QueryRow(ctx, `SELECT last FROM feed`).Scan(&last)
+		if err == nil && last < int64(after) {
+			next = 0
+		}
+		return err
+	})
+	if err != nil {
+		return nil, after, err
+	}
+	return list, next, nil
+}
+
+func scanChange(row pgx.CollectableRow, next *symbolon.Cursor) (symbolon.Change, error) {
+	var c symbolon.Change
+	var id *[16]byte
+	var kind int16
+	var before, at int64
+	if err := row.Scan((*int64)(next), &kind, &id, (*string)(&c.Account), (*string)(&c.Client), &before, &at); err != nil {
+		return c, err
+	}
+	if id != nil {
+		c.ID = *id
+	}
+	c.Kind, c.Before, c.At = symbolon.ChangeKind(kind), moment(before), moment(at)
+	return c, nil
+}
+
+// change is a row of the table change.
+type change struct {
+	kind       symbolon.ChangeKind
+	connection symbolon.ConnectionID
+	account    symbolon.AccountID
+	client     symbolon.ClientID
+	before     int64
+	at         int64
+}
+
+// tell writes the changes that the transaction has left. It is the last thing
+// before the commit, since from here on every other transaction with changes
+// waits for this one.
+func (tx *transaction) tell() error {
+	if len(tx.changes) == 0 {
+		return nil
+	}
+	n := len(tx.changes)
+	kinds, ids := make([]int16, n), make([]*[16]byte, n)
+	accounts, clients := make([]string, n), make([]string, n)
+	befores, ats := make([]int64, n), make([]int64, n)
+	for i, c := range tx.changes {
+		kinds[i], accounts[i], clients[i] = int16(c.kind), string(c.account), string(c.client)
+		befores[i], ats[i] = c.before, c.at
+		if c.connection != (symbolon.ConnectionID{}) {
+			ids[i] = (*[16]byte)(&c.connection)
+		}
+	}
+	_, err := tx.exec(`
+		WITH number AS (UPDATE feed SET last = last + $1 RETURNING last - $1 AS before)
+		INSERT INTO change (no, kind, connection, account, client, before, at)
+		SELECT number.before + u.n, u.kind, u.connection, nullif(u.account, ''), nullif(u.client, ''), nullif(u.before, 0), u.at
+		FROM number, unnest($2::smallint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
+			WITH ORDINALITY AS u (kind, connection, account, client, before, at, n)`,
+		int64(n), kinds, ids, accounts, clients, befores, ats)
+	return err
+}

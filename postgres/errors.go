@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/symbolon/symbolon"
+)
+
+var (
+	// errDamaged is for a row that says what no row can say.
+	errDamaged = errors.New("a row is damaged")
+	// errAbsent means that no connection was to be had: nothing was done.
+	errAbsent = errors.New("no connection to the database")
+	// errLost means that a connection broke while it changed nothing.
+	errLost = errors.New("the connection to the database broke")
+)
+
+// unknownError wraps the failure of a commit that may have happened.
+type unknownError struct{ error }
+
+func (e *unknownError) Unwrap() error { return e.error }
+
+// The SQLSTATEs that are told apart, by their names in PostgreSQL's manual,
+// appendix A.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	completionUnknown    = "40003"
+	uniqueViolation      = "23505"
+	undefinedTable       = "42P01"
+	duplicateTable       = "42P07"
+	readOnlyTransaction  = "25006"
+)
+
+// sqlState returns the SQLSTATE of an error that the server sent, or "".
+func sqlState(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// fatal reports whether the server ended the connection with the error.
+func fatal(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (e.SeverityUnlocalized == "FATAL" || e.SeverityUnlocalized == "PANIC")
+}
+
+// committed turns the error of what commits (COMMIT, or a statement that is a
+// transaction by itself) into an unknownError, unless it is sure that nothing was
+// kept: the server refused it and goes on, or it was never sent.
+func committed(err error) error {
+	state := sqlState(err)
+	switch {
+	case err == nil, pgconn.SafeToRetry(err), errors.Is(err, pgx.ErrTxCommitRollback):
+		return err
+	case state != "" && !fatal(err) && state != completionUnknown && !strings.HasPrefix(state, "08"):
+		return err
+	default:
+		return &unknownError{err}
+	}
+}
+
+// ownFault reports whether the server refused the values or the statement, so
+// that it would do so again, and that has nothing to do with other changes.
+func ownFault(err error) bool {
+	var own *symbolon.Error
+	if errors.As(err, &own) {
+		return true
+	}
+	state := sqlState(err)
+	if len(state) != 5 || fatal(err) {
+		return false
+	}
+	switch state[:2] {
+	case "22", "23", "42", "54": // data, integrity, the statement, limits of the program
+		return true
+	}
+	return false
+}
+
+// passing reports whether nothing was done, and the same may well succeed at once.
+func passing(err error) bool {
+	var unknown *unknownError
+	if errors.As(err, &unknown) {
+		return false
+	}
+	switch sqlState(err) {
+	case serializationFailure, deadlockDetected:
+		return true
+	}
+	return errors.Is(err, errLost) || pgconn.SafeToRetry(err) && !errors.Is(err, errAbsent)
+}
+
+// missing reports whether a query found no row.
+func missing(err error) bool { return errors.Is(err, pgx.ErrNoRows) }
+
+// changeError is the error that the caller of a change gets.
+func changeError(op string, err error) error {
+	var own *symbolon.Error
+	var unknown *unknownError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &unknown):
+		return symbolon.Wrap(symbolon.Unknown, op, err)
+	case ownFault(err):
+		return symbolon.Wrap(symbolon.Internal, op, err)
+	default:
+		return symbolon.Wrap(symbolon.Busy, op, err)
+	}
+}
+
+// readError is the error that the caller of a read gets. Whatever hinders a
+// read may be gone later; only a statement that is wrong stays so.
+func readError(op string, err error) error {
+	var own *symbolon.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return own
+	case ownFault(err) && !errors.Is(err, context.Canceled):
+		return symbolon.Wrap(symbolon.Internal, op, err)
+	default:
+		return symbolon.Wrap(symbolon.Busy, op, err)
+	}
+}
