@@ -58,7 +58,7 @@ func fatal(err error) bool {
 func committed(err error) error {
 	state := sqlState(err)
 	switch {
-	case err == nil, pgconn.SafeToRetry(err), errors.Is(err, pgx.ErrTxCommitRollback):
+	case err == nil, neverSent(err), errors.Is(err, pgx.ErrTxCommitRollback):
 		return err
 	case state != "" && !fatal(err) && state != completionUnknown && !strings.HasPrefix(state, "08"):
 		return err
@@ -95,7 +95,15 @@ func passing(err error) bool {
 	case serializationFailure, deadlockDetected:
 		return true
 	}
-	return errors.Is(err, errLost) || pgconn.SafeToRetry(err) && !errors.Is(err, errAbsent)
+	return errors.Is(err, errLost) || neverSent(err) && !errors.Is(err, errAbsent)
+}
+
+// neverSent reports whether it is sure that the server got nothing. The driver's
+// own word for that is not enough: of a connection that broke while the answer was
+// read it says the same as of one that was closed before, and only the latter is
+// safe.
+func neverSent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // missing reports whether a query found no row.

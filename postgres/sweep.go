@@ -32,7 +32,9 @@ const (
 // rows that someone else holds.
 type sweep struct {
 	db   *DB
-	wake chan struct{}
+	wake chan struct{} // tells the goroutine that there may be something to do
+	quit chan struct{} // closed when it is to end
+	end  sync.Once
 	done sync.WaitGroup
 	at   atomic.Int64 // the latest now that a change has carried, in milliseconds
 	born atomic.Int64 // rows inserted since the last sweep, of those that many requests insert
@@ -42,17 +44,26 @@ type sweep struct {
 }
 
 func (s *sweep) start(db *DB) {
-	s.db, s.wake = db, make(chan struct{}, 1)
+	s.db, s.wake, s.quit = db, make(chan struct{}, 1), make(chan struct{})
 	s.done.Go(func() {
-		for range s.wake {
-			_ = s.some(context.Background()) // the next finds what this one has left
-			time.Sleep(sweepPause)
+		for {
+			select {
+			case <-s.quit:
+				return
+			case <-s.wake:
+				_ = s.some(context.Background()) // the next finds what this one has left
+			}
+			select {
+			case <-s.quit:
+				return
+			case <-time.After(sweepPause):
+			}
 		}
 	})
 }
 
 func (s *sweep) stop() {
-	close(s.wake)
+	s.end.Do(func() { close(s.quit) })
 	s.done.Wait()
 }
 
@@ -62,8 +73,7 @@ func (s *sweep) saw(now time.Time) {
 	}
 }
 
-// bore notes how many rows were inserted, and has some swept. Only the gathered
-// changes call it, which have ended before the sweep is stopped.
+// bore notes how many rows were inserted, and has some swept.
 func (s *sweep) bore(rows int) {
 	if rows == 0 {
 		return

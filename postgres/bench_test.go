@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// callers is how many goroutines call the store in the benchmarks.
+const callers = 256
+
+// run has callers goroutines do b.N things between them and reports the rate.
+func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
+	b.Helper()
+	if err := theCluster(b).execOn(w.name, "VACUUM ANALYZE", "CHECKPOINT"); err != nil {
+		b.Fatal(err)
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	b.ReportAllocs()
+	b.ResetTimer()
+	for caller := range callers {
+		all.Go(func() {
+			for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+				if err := do(caller, int(i)); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+}
+
+// sizes are the numbers of connections that the benchmarks run with. The large
+// one takes minutes to fill: SYMBOLON_BENCH_LARGE=1.
+func sizes() []int {
+	if os.Getenv("SYMBOLON_BENCH_LARGE") == "" {
+		return []int{10_000}
+	}
+	return []int{10_000, 1_000_000}
+}
+
+// BenchmarkRefresh refreshes connections all over the table, each by one caller
+// at a time.
+func BenchmarkRefresh(b *testing.B) {
+	for _, n := range sizes() {
+		b.Run(fmt.Sprint("connections=", n), func(b *testing.B) {
+			w := seed(b, n, Options{})
+			each := n / callers
+			turns := make([]int, callers)
+			w.run(b, func(caller, _ int) error {
+				turns[caller]++
+				return w.rotate(caller*each + turns[caller]*7919%each)
+			})
+		})
+	}
+}
+
+// BenchmarkConnect has each caller redeem one code after another.
+func BenchmarkConnect(b *testing.B) {
+	w := seed(b, 0, Options{})
+	w.run(b, func(int, int) error { return w.redeem(w.code(time.Now())) })
+}

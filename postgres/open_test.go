@@ -1,0 +1,175 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/storetest"
+)
+
+func TestOpen(t *testing.T) {
+	c := theCluster(t)
+	try := func(name string, options Options, want symbolon.Kind) {
+		t.Helper()
+		options.URL = c.url(name)
+		db, err := Open(t.Context(), options)
+		if err == nil {
+			err = db.Close()
+		} else if symbolon.KindOf(err) == want {
+			return
+		}
+		t.Errorf("got %v, want an error of kind %q", err, want)
+	}
+	try(c.database(t, "template1"), Options{}, symbolon.NotFound)
+	try("nowhere", Options{}, symbolon.Busy)
+	try(c.database(t, "fresh"), Options{Create: &Create{Sandbox: true}}, symbolon.Denied)
+	newer := c.database(t, "fresh")
+	if err := c.execOn(newer, "INSERT INTO symbolon_version (version_id, is_applied) VALUES (99, true)"); err != nil {
+		t.Fatal(err)
+	}
+	try(newer, Options{Create: &Create{}}, symbolon.Denied)
+	others := c.database(t, "template1")
+	if err := c.execOn(others, "CREATE TABLE account (id int)"); err != nil {
+		t.Fatal(err)
+	}
+	try(others, Options{Create: &Create{}}, symbolon.Denied)
+
+	_, err := Open(t.Context(), Options{URL: "postgres://jane:secret@host:port/"})
+	if symbolon.KindOf(err) != symbolon.Invalid || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestManyNodesMakeTheTables(t *testing.T) { // C30
+	c := theCluster(t)
+	url := c.url(c.database(t, "template1"))
+	var mu sync.Mutex
+	epochs := make(map[Epoch]int)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			db, err := Open(context.Background(), Options{URL: url, Create: &Create{Sandbox: true}, Wait: 20 * time.Second})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mark, err := db.Mark(t.Context())
+			if err != nil || !mark.Sandbox {
+				t.Errorf("%+v, %v", mark, err)
+			}
+			mu.Lock()
+			epochs[mark.Epoch]++
+			mu.Unlock()
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if len(epochs) != 1 {
+		t.Errorf("one database with the epochs %v", epochs)
+	}
+}
+
+func TestSandboxDataStaysApart(t *testing.T) {
+	w := seed(t, 0, Options{})
+	err := w.PutAccount(t.Context(), symbolon.Account{ID: "x", Username: "x", Sandbox: true})
+	if symbolon.KindOf(err) != symbolon.Denied {
+		t.Error(err)
+	}
+	if err := w.PutApp(t.Context(), symbolon.App{ID: "x", Sandbox: true}); symbolon.KindOf(err) != symbolon.Denied {
+		t.Error(err)
+	}
+}
+
+func TestClosed(t *testing.T) {
+	w := seed(t, 1, Options{})
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.rotate(0); symbolon.KindOf(err) != symbolon.Busy {
+		t.Error(err)
+	}
+	if _, err := w.Apps(t.Context(), symbolon.AppQuery{Limit: 1}); symbolon.KindOf(err) != symbolon.Busy {
+		t.Error(err)
+	}
+}
+
+// What a server's defaults would take from our promises is set right.
+func TestSessionsAreDurable(t *testing.T) { // C4
+	c := theCluster(t)
+	name := c.database(t, "fresh")
+	err := c.exec("ALTER DATABASE "+name+" SET synchronous_commit = off",
+		"ALTER DATABASE "+name+" SET default_transaction_isolation = 'repeatable read'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, c.url(name), Options{})
+	err = db.write(t.Context(), "test", func(tx *transaction) error {
+		var durable, isolation string
+		err := tx.row(`SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')`, nil, &durable, &isolation)
+		if durable != "on" || isolation != "read committed" {
+			t.Errorf("synchronous_commit is %s, the isolation %s", durable, isolation)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The table of connections may be partitioned by the id, with no change to the
+// program.
+func TestPartitioned(t *testing.T) {
+	c := theCluster(t)
+	c.withoutFsync(t)
+	name := c.database(t, "fresh")
+	err := c.execOn(name,
+		`ALTER TABLE connection RENAME TO whole`,
+		`CREATE TABLE connection (LIKE whole, PRIMARY KEY (id)) PARTITION BY HASH (id)`,
+		`CREATE TABLE connection_0 PARTITION OF connection FOR VALUES WITH (MODULUS 2, REMAINDER 0) WITH (fillfactor = 80)`,
+		`CREATE TABLE connection_1 PARTITION OF connection FOR VALUES WITH (MODULUS 2, REMAINDER 1) WITH (fillfactor = 80)`,
+		`DROP TABLE whole`,
+		`CREATE INDEX ON connection (account_no)`,
+		`CREATE INDEX ON connection (app_no)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.url(c.database(t, name)), Options{}) })
+}
+
+// A refresh changes no index and stays in its page.
+func TestARefreshStaysInItsPage(t *testing.T) {
+	w := seed(t, 64, Options{})
+	for range 20 {
+		for i := range w.ids {
+			if err := w.rotate(i); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c := theCluster(t)
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, c.url(w.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	var updates, hot int64
+	for start := time.Now(); updates < 64*20 && time.Since(start) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+		w.hot.Reset() // a server process tells of what it did at its end, at the latest
+		err := conn.QueryRow(ctx, `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'connection'`).Scan(&updates, &hot)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if updates != 64*20 || hot < updates*9/10 {
+		t.Fatalf("%d updates, %d of them in their page", updates, hot)
+	}
+}
