@@ -124,14 +124,14 @@ func TestImportsRunOneWay(t *testing.T) {
 	// not listed is new: decide where it lies.
 	type may struct{ ours, others []string }
 	allowed := map[string]may{
-		".":            {},
-		"seal":         {ours: []string{"."}, others: []string{"github.com/tink-crypto/tink-go/v2/daead/subtle"}},
-		"oauth":        {ours: []string{".", "seal", "jwt"}},
-		"fetch":        {ours: []string{"."}},
-		"gather":       {ours: []string{"."}},
-		"jwt":          {ours: []string{".", "seal"}, others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
-		"signin":       {ours: []string{"."}, others: []string{"golang.org/x/crypto/argon2", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}},
-		"sqlite":       {ours: []string{".", "gather"}, others: []string{"modernc.org/sqlite", "modernc.org/sqlite/lib", "github.com/pressly/goose/v3", "golang.org/x/sys/unix"}},
+		".":      {},
+		"seal":   {ours: []string{"."}, others: []string{"github.com/tink-crypto/tink-go/v2/daead/subtle"}},
+		"oauth":  {ours: []string{".", "seal", "jwt"}},
+		"fetch":  {ours: []string{"."}},
+		"gather": {ours: []string{"."}},
+		"jwt":    {ours: []string{".", "seal"}, others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
+		"signin": {ours: []string{"."}, others: []string{"golang.org/x/crypto/argon2", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}},
+		"sqlite": {ours: []string{".", "gather"}, others: []string{"modernc.org/sqlite", "modernc.org/sqlite/lib", "github.com/pressly/goose/v3", "golang.org/x/sys/unix"}},
 		"postgres": {ours: []string{".", "gather"}, others: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn",
 			"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/pgx/v5/stdlib", "github.com/pressly/goose/v3", "github.com/pressly/goose/v3/lock"}},
 		"storetest":    {ours: []string{"."}},
