@@ -191,7 +191,7 @@ func TestADeadlockIsRetried(t *testing.T) { // C12
 
 // What a reader has passed by is never filled in later: ids from a sequence would
 // be, since they become visible in another order than they are given out.
-func TestNoReaderMissesAChange(t *testing.T) { // B53, C33, C34
+func TestNoReaderMissesAChange(t *testing.T) { // C34
 	w := seed(t, 400, Options{})
 	url := theCluster(t).url(w.name)
 	nodes := []*DB{w.DB, open(t, url, Options{}), open(t, url, Options{})}
