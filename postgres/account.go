@@ -69,9 +69,10 @@ func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
 }
 
 func (tx *transaction) putAccount(op string, account symbolon.Account) error {
+	// Read without a lock: should the row change now, it has another version.
 	var before int64
 	var disabled bool
-	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`,
+	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = $1 AND deleted_at IS NULL`,
 		[]any{string(account.ID)}, &before, &disabled)
 	if err != nil && !missing(err) {
 		return err

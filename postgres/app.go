@@ -133,8 +133,9 @@ func encodeSettings(s symbolon.Settings) (string, error) {
 }
 
 func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settings string) error {
+	// Read without a lock: should the row change now, it has another version.
 	var before int64
-	err := tx.row(`SELECT not_before FROM app WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`, []any{string(app.ID)}, &before)
+	err := tx.row(`SELECT not_before FROM app WHERE id = $1 AND deleted_at IS NULL`, []any{string(app.ID)}, &before)
 	if err != nil && !missing(err) {
 		return err
 	}

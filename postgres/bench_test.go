@@ -66,4 +66,12 @@ func BenchmarkRefresh(b *testing.B) {
 func BenchmarkConnect(b *testing.B) {
 	w := seed(b, 0, Options{})
 	w.run(b, func(int, int) error { return w.redeem(w.code(time.Now())) })
+	var bytes float64
+	err := w.write(b.Context(), "bench", func(tx *transaction) error {
+		return tx.row(`SELECT pg_total_relation_size('connection')::float8 / count(*) FROM connection`, nil, &bytes)
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(bytes, "bytes/connection")
 }

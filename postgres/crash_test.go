@@ -146,3 +146,30 @@ func TestAwayAtTheStart(t *testing.T) { // C8
 		t.Error(err)
 	}
 }
+
+// A primary that has become a standby refuses writes, on connections that work.
+func TestConnectionsToAStandbyAreGivenUp(t *testing.T) { // C10
+	w := seed(t, 1, Options{})
+	c := theCluster(t)
+	if err := c.exec("ALTER DATABASE " + w.name + " SET default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	w.hot.Reset()
+	w.pool.Reset()
+	if err := w.rotate(0); symbolon.KindOf(err) != symbolon.Busy || err == nil {
+		t.Fatalf("a refresh: got %v, want Busy", err)
+	}
+	if err := w.PutApp(t.Context(), symbolon.App{ID: "x"}); symbolon.KindOf(err) != symbolon.Busy || err == nil {
+		t.Fatalf("an edit: got %v, want Busy", err)
+	}
+	if err := c.exec("ALTER DATABASE " + w.name + " RESET default_transaction_read_only"); err != nil {
+		t.Fatal(err)
+	}
+	// What was open then is not used again.
+	if err := w.rotate(0); err != nil {
+		t.Error(err)
+	}
+	if err := w.PutApp(t.Context(), symbolon.App{ID: "x"}); err != nil {
+		t.Error(err)
+	}
+}

@@ -161,3 +161,29 @@ func TestTwoNodesAllowOneApp(t *testing.T) { // part F.2, 5
 		}
 	}
 }
+
+func TestTwoNodesPutFirstKeys(t *testing.T) { // part F.2, 10
+	w, stores := nodes(t, 0)
+	for round := range 30 {
+		var mu sync.Mutex
+		taken := 0
+		var all sync.WaitGroup
+		for n := range 8 {
+			all.Go(func() {
+				key := symbolon.Key{ID: symbolon.KeyID(100*round + n), Algorithm: fmt.Sprint(round), Wrapped: []byte{1}, ActiveFrom: w.now}
+				err := symbolon.PutKeys(t.Context(), stores[n%2], []symbolon.Key{key}, true)
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					taken++
+				} else if symbolon.KindOf(err) != symbolon.Conflict {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if taken != 1 {
+			t.Fatalf("round %d: %d first keys were taken", round, taken)
+		}
+	}
+}
