@@ -203,6 +203,17 @@ func (c *cluster) answers(within time.Duration) error {
 
 // kill ends the server and all of its processes as a crash does.
 func (c *cluster) kill() error {
+	// Stopped first, so that it starts no more of them: one that is left over holds
+	// the shared memory, and no server starts beside it.
+	if err := c.server.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	await := func(pid int, states string) {
+		for n := 0; n < 1000 && !strings.ContainsRune(states, stateOf(pid)); n++ {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	await(c.server.Process.Pid, "TZ ")
 	children, err := childrenOf(c.server.Process.Pid)
 	if err != nil {
 		return err
@@ -214,7 +225,19 @@ func (c *cluster) kill() error {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
 	}
 	_ = c.server.Wait() // it was killed
+	for _, pid := range children {
+		await(pid, "ZX ")
+	}
 	return nil
+}
+
+// stateOf returns the letter of a process's state, or a space when it is gone.
+func stateOf(pid int) rune {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ' '
+	}
+	return rune(text[strings.LastIndexByte(string(text), ')')+2])
 }
 
 // childrenOf returns the processes that a process has started.
