@@ -243,8 +243,11 @@ func (r *repeat) answer(a *answer) (bool, error) {
 }
 
 // proofs is how many requests with a proof each connection has ready: more than
-// it can send while it is measured, since none is good twice.
-const proofs = 700
+// it can send in that time, since none is good twice. No server of two cores
+// checks 20,000 a second.
+func (b *bench) proofs() int {
+	return 100 + int(20_000*(b.Warm+b.Time).Seconds())/b.Connections
+}
 
 // standardTalks makes what each connection says in a scenario of the standard
 // surface.
@@ -283,7 +286,7 @@ func (b *bench) standardTalks(name string) func(target) ([]talk, error) {
 				r.requests = [][]byte{request}
 			case "dpop":
 				r.want = `"id"`
-				all.Go(func() { r.requests, failed[i] = s.provenRequests(ask) })
+				all.Go(func() { r.requests, failed[i] = s.provenRequests(ask, b.proofs()) })
 			}
 		}
 		all.Wait()
@@ -296,12 +299,12 @@ func (b *bench) standardTalks(name string) func(target) ([]talk, error) {
 	}
 }
 
-func (s *standardCaller) provenRequests(ask func(string, []byte) (answer, error)) ([][]byte, error) {
+func (s *standardCaller) provenRequests(ask func(string, []byte) (answer, error), n int) ([][]byte, error) {
 	token, key, err := s.bind(ask)
 	if err != nil {
 		return nil, err
 	}
-	list := make([][]byte, proofs)
+	list := make([][]byte, n)
 	for i := range list {
 		proof, err := key.proof("GET", s.base+"/info", token)
 		if err != nil {
