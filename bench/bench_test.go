@@ -338,7 +338,7 @@ func TestStandardTalks(t *testing.T) {
 	host := s.Listener.Addr().String()
 	p := &process{addr: host, app: newCaller(host, "app", "s&cret", "https://a.test/cb?x=1")}
 	p.standard = newStandardCaller(host, p.app, greeting{ClientID: "app", ClientSecret: "s&cret"}, greeting{ClientID: "jwt", ClientSecret: "x"})
-	b := &bench{Connections: 2}
+	b := &bench{Connections: 2, Time: 100 * time.Millisecond}
 	for name, path := range map[string]string{"credentials": pathCredentials, "introspect": pathIntrospect, "jwt-issue": pathIssueJWT, "jwt-check": pathCheckJWT, "dpop": pathProve} {
 		clear(asked)
 		talks, err := b.standardTalks(name)(target{process: p})
