@@ -343,8 +343,6 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 	case req.ResponseType != "code":
 		// RFC 9700 §2.1.2: no implicit grant.
 		return refuse(UnsupportedResponseType, "The only response_type offered is code.")
-	case !app.MayUse(symbolon.GrantCode):
-		return refuse(UnauthorizedClient, "This app is not registered for authorization codes; its owner can allow it.")
 	case req.Scope == "" && req.Standard:
 		// RFC 6749 §3.3: a default that is documented, never all scopes.
 		if req.Scope = e.cfg.DefaultScope.Within(app.Scope).String(); req.Scope == "" {
