@@ -103,5 +103,5 @@ func (s Scopes) ScopesAt(resources []string) Scopes {
 // Allows reports whether the names of s, as they are remembered, allow a scope at
 // these APIs; with none, anywhere.
 func (s Scopes) Allows(name string, resources []string) bool {
-	return s.Has(name) || len(resources) > 0 && s.Covers(Scopes{name}.ScopesAt(resources))
+	return s.Has(name) || s.Covers(Scopes{name}.ScopesAt(resources))
 }

@@ -306,4 +306,16 @@ func TestConsentIsRememberedByAPI(t *testing.T) {
 	needs(NeedNothing, allowed)
 	needs(NeedNothing, who)
 	needs(NeedNothing, who, other)
+
+	// An API caller gets the code for whoever has allowed it there.
+	w.end(symbolon.End{Account: w.U1.ID, Client: w.C1.ID, Now: w.clock.Now()})
+	w.clock.pass(time.Second)
+	allowed.SignedIn = w.signedIn(w.U1)
+	needs(NeedNothing, allowed, one)
+	caller := Actor{SignedIn: w.signedIn(w.U2, w.U1)}
+	if a := needs(NeedNothing, caller, one); a.Account.ID != w.U1.ID {
+		t.Errorf("the code is for %s", a.Account.ID)
+	}
+	_, err := w.Authorize(w.ctx, w.request(&w.C1, other), caller)
+	w.refused(err, ConsentRequired)
 }
