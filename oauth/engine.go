@@ -33,6 +33,9 @@ type Config struct {
 	// FeedBound is D of DESIGN 4: how old the knowledge of what has ended may
 	// be when a token is honoured: 250 ms.
 	FeedBound time.Duration
+	// Shared says that other nodes work on the same store: whoever ends something
+	// answers only when none of them honours it any more (DESIGN 4).
+	Shared bool
 	// Scopes are those that the owner has given sentences, for the metadata.
 	Scopes symbolon.Scopes
 	// Signing are the keys for JWTs; nil means that there are none, and every
