@@ -41,6 +41,14 @@ func TestOpen(t *testing.T) {
 	}
 	try(others, Options{Create: &Create{}}, symbolon.Denied)
 
+	for _, half := range []string{"moving = 0", "moved = 'elsewhere'"} {
+		left := c.database(t, "fresh")
+		if err := c.execOn(left, "UPDATE mark SET "+half); err != nil {
+			t.Fatal(err)
+		}
+		try(left, Options{}, symbolon.Denied)
+	}
+
 	_, err := Open(t.Context(), Options{URL: "postgres://jane:secret@host:port/"})
 	if symbolon.KindOf(err) != symbolon.Invalid || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v", err)

@@ -100,6 +100,9 @@ func (db *DB) settleSort(ctx context.Context, c *pgxpool.Conn) (Mark, error) {
 		return Mark{}, err
 	}
 	mark, err := readMark(ctx, c)
+	if err == nil {
+		err = whole(ctx, c)
+	}
 	if err != nil {
 		return Mark{}, err
 	}
@@ -108,6 +111,23 @@ func (db *DB) settleSort(ctx context.Context, c *pgxpool.Conn) (Mark, error) {
 			sort(mark.Sandbox), sort(want.Sandbox))
 	}
 	return mark, nil
+}
+
+// whole returns an error of kind Denied unless all of the data is in this database,
+// and nowhere else: see the schema of mark.
+func whole(ctx context.Context, c *pgxpool.Conn) error {
+	var moving bool
+	var moved string
+	err := c.QueryRow(ctx, `SELECT moving IS NOT NULL, coalesce(moved, '') FROM mark`).Scan(&moving, &moved)
+	switch {
+	case err != nil:
+		return err
+	case moved != "":
+		return symbolon.Errorf(symbolon.Denied, opOpen, "the data was moved from this database to %s", moved)
+	case moving:
+		return symbolon.Errorf(symbolon.Denied, opOpen, "data is being moved into this database, and that is not finished")
+	}
+	return nil
 }
 
 func sort(sandbox bool) string {

@@ -4,11 +4,15 @@
 
 -- +goose Up
 
--- mark: one row about the database itself.
+-- mark: one row about the database itself. While moving is set, the database is
+-- being filled from another and is not whole; it is how many commits that one had
+-- seen. Once moved is set, this one has been left for another, which it names.
 CREATE TABLE mark (
 	one     smallint PRIMARY KEY CHECK (one = 1),
 	epoch   uuid NOT NULL,
-	sandbox boolean -- NULL until the creator has said
+	sandbox boolean, -- NULL until the creator has said
+	moving  bigint,
+	moved   text
 );
 INSERT INTO mark (one, epoch) VALUES (1, gen_random_uuid());
 
