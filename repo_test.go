@@ -134,9 +134,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		"sqlite": {ours: []string{".", "gather"}, others: []string{"modernc.org/sqlite", "modernc.org/sqlite/lib", "github.com/pressly/goose/v3", "golang.org/x/sys/unix"}},
 		"postgres": {ours: []string{".", "gather"}, others: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn",
 			"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/pgx/v5/stdlib", "github.com/pressly/goose/v3", "github.com/pressly/goose/v3/lock"}},
-		"storetest":    {ours: []string{"."}},
-		"web":          {ours: []string{".", "seal", "jwt", "oauth", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"}},
-		"cmd/symbolon": {ours: []string{".", "fetch", "seal", "jwt", "oauth", "signin", "sqlite", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
+		"storetest":       {ours: []string{"."}},
+		"internal/pgtest": {others: []string{"github.com/jackc/pgx/v5"}},
+		"web":             {ours: []string{".", "seal", "jwt", "oauth", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"}},
+		"cmd/symbolon":    {ours: []string{".", "fetch", "seal", "jwt", "oauth", "signin", "sqlite", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},

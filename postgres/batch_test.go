@@ -151,7 +151,7 @@ func TestAValueThatIsRefusedFailsAlone(t *testing.T) { // I5
 
 func TestADeadlockIsRetried(t *testing.T) { // C12
 	w := seed(t, 2, Options{})
-	if err := theCluster(t).execOn(w.name, "ALTER DATABASE "+w.name+" SET deadlock_timeout = '20ms'"); err != nil {
+	if err := theCluster(t).Exec(w.name, "ALTER DATABASE "+w.name+" SET deadlock_timeout = '20ms'"); err != nil {
 		t.Fatal(err)
 	}
 	w.pool.Reset()
@@ -193,7 +193,7 @@ func TestADeadlockIsRetried(t *testing.T) { // C12
 // be, since they become visible in another order than they are given out.
 func TestNoReaderMissesAChange(t *testing.T) { // C34
 	w := seed(t, 400, Options{})
-	url := theCluster(t).url(w.name)
+	url := theCluster(t).URL(w.name)
 	nodes := []*DB{w.DB, open(t, url, Options{}), open(t, url, Options{})}
 	var writers sync.WaitGroup
 	for i, id := range w.ids {
@@ -246,7 +246,7 @@ func TestNoReaderMissesAChange(t *testing.T) { // C34
 // Of a pair that is ended while codes are redeemed on another node, nothing lives.
 func TestAPairThatEndsWhileItConnects(t *testing.T) { // B42
 	w := seed(t, 0, Options{})
-	other := open(t, theCluster(t).url(w.name), Options{})
+	other := open(t, theCluster(t).URL(w.name), Options{})
 	for round := range 30 {
 		consent := symbolon.Consent{Account: w.account, Client: w.client, Scope: symbolon.Scopes{"connect"}, GrantedAt: w.now}
 		if err := w.Allow(t.Context(), consent); err != nil {

@@ -15,7 +15,7 @@ const callers = 256
 // run has callers goroutines do b.N things between them and reports the rate.
 func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
 	b.Helper()
-	if err := theCluster(b).execOn(w.name, "VACUUM ANALYZE", "CHECKPOINT"); err != nil {
+	if err := theCluster(b).Exec(w.name, "VACUUM ANALYZE", "CHECKPOINT"); err != nil {
 		b.Fatal(err)
 	}
 	var next atomic.Int64

@@ -55,13 +55,13 @@ func TestKilledAmidRefreshes(t *testing.T) { // C1, C9, B40
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Duration(round) * 7 * time.Millisecond)
-		if err := c.kill(); err != nil {
+		if err := c.Kill(); err != nil {
 			t.Fatal(err)
 		}
 		back.Store(0)
 		killed.Store(true)
 		time.Sleep(100 * time.Millisecond)
-		if err := c.start(); err != nil {
+		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 		answers := time.Now()
@@ -98,10 +98,10 @@ func TestKilledAmidRefreshes(t *testing.T) { // C1, C9, B40
 func TestAwayAtTheStart(t *testing.T) { // C8
 	w := seed(t, 1, Options{Wait: 3 * time.Second})
 	c := theCluster(t)
-	if err := c.kill(); err != nil {
+	if err := c.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), Options{URL: c.url(w.name), Wait: time.Second})
+	_, err := Open(t.Context(), Options{URL: c.URL(w.name), Wait: time.Second})
 	if symbolon.KindOf(err) != symbolon.Busy {
 		t.Errorf("Open: got %v, want Busy", err)
 	}
@@ -139,7 +139,7 @@ func TestAwayAtTheStart(t *testing.T) { // C8
 			t.Errorf("%s: refused after %v", what, took)
 		}
 	}
-	if err := c.start(); err != nil {
+	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.rotate(0); err != nil {
@@ -151,7 +151,7 @@ func TestAwayAtTheStart(t *testing.T) { // C8
 func TestConnectionsToAStandbyAreGivenUp(t *testing.T) { // C10
 	w := seed(t, 1, Options{})
 	c := theCluster(t)
-	if err := c.exec("ALTER DATABASE " + w.name + " SET default_transaction_read_only = on"); err != nil {
+	if err := c.Exec("postgres", "ALTER DATABASE "+w.name+" SET default_transaction_read_only = on"); err != nil {
 		t.Fatal(err)
 	}
 	w.hot.Reset()
@@ -162,7 +162,7 @@ func TestConnectionsToAStandbyAreGivenUp(t *testing.T) { // C10
 	if err := w.PutApp(t.Context(), symbolon.App{ID: "x"}); symbolon.KindOf(err) != symbolon.Busy || err == nil {
 		t.Fatalf("an edit: got %v, want Busy", err)
 	}
-	if err := c.exec("ALTER DATABASE " + w.name + " RESET default_transaction_read_only"); err != nil {
+	if err := c.Exec("postgres", "ALTER DATABASE "+w.name+" RESET default_transaction_read_only"); err != nil {
 		t.Fatal(err)
 	}
 	// What was open then is not used again.

@@ -90,7 +90,7 @@ func (c *cutConn) Write(b []byte) (int, error) {
 func TestConnectionsThatBreak(t *testing.T) { // C3, C35, I3, I5
 	cuts := &cutter{}
 	w := seed(t, 8, Options{dial: cuts.dial})
-	other := &seeded{DB: open(t, theCluster(t).url(w.name), Options{}), ids: w.ids, account: w.account, client: w.client}
+	other := &seeded{DB: open(t, theCluster(t).URL(w.name), Options{}), ids: w.ids, account: w.account, client: w.client}
 	ctx := t.Context()
 	seq := func(i int) uint64 {
 		rows, err := other.Connections(ctx, symbolon.ConnectionQuery{ID: w.ids[i], Limit: 1})

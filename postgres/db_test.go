@@ -14,8 +14,8 @@ import (
 
 func TestStore(t *testing.T) {
 	c := theCluster(t)
-	c.withoutFsync(t)
-	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.url(c.database(t, "fresh")), Options{}) })
+	withoutFsync(t, c)
+	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.URL(database(t, c, "fresh")), Options{}) })
 }
 
 // open opens a database with real data, new or not, and closes it at the end of
@@ -53,11 +53,11 @@ func seed(t testing.TB, connections int, options Options) *seeded {
 	t.Helper()
 	c := theCluster(t)
 	w := &seeded{
-		name: c.database(t, "fresh"), account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
+		name: database(t, c, "fresh"), account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
 		// The connections are born a tenth of a millisecond apart, up to now.
 		now: time.Now().Add(-time.Duration(connections) * time.Millisecond / 10).Truncate(time.Millisecond),
 	}
-	w.DB = open(t, c.url(w.name), options)
+	w.DB = open(t, c.URL(w.name), options)
 	ctx := t.Context()
 	for _, err := range []error{
 		w.PutAccount(ctx, symbolon.Account{ID: w.account, Username: "jane", CreatedAt: w.now}),

@@ -13,7 +13,7 @@ import (
 func nodes(t *testing.T, connections int) (*seeded, [2]*DB) {
 	t.Helper()
 	w := seed(t, connections, Options{})
-	return w, [2]*DB{w.DB, open(t, theCluster(t).url(w.name), Options{})}
+	return w, [2]*DB{w.DB, open(t, theCluster(t).URL(w.name), Options{})}
 }
 
 func TestTwoNodesOneOutcome(t *testing.T) { // B2, B39, C33

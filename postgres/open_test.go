@@ -18,7 +18,7 @@ func TestOpen(t *testing.T) {
 	c := theCluster(t)
 	try := func(name string, options Options, want symbolon.Kind) {
 		t.Helper()
-		options.URL = c.url(name)
+		options.URL = c.URL(name)
 		db, err := Open(t.Context(), options)
 		if err == nil {
 			err = db.Close()
@@ -27,23 +27,23 @@ func TestOpen(t *testing.T) {
 		}
 		t.Errorf("got %v, want an error of kind %q", err, want)
 	}
-	try(c.database(t, "template1"), Options{}, symbolon.NotFound)
+	try(database(t, c, "template1"), Options{}, symbolon.NotFound)
 	try("nowhere", Options{}, symbolon.Busy)
-	try(c.database(t, "fresh"), Options{Create: &Create{Sandbox: true}}, symbolon.Denied)
-	newer := c.database(t, "fresh")
-	if err := c.execOn(newer, "INSERT INTO symbolon_version (version_id, is_applied) VALUES (99, true)"); err != nil {
+	try(database(t, c, "fresh"), Options{Create: &Create{Sandbox: true}}, symbolon.Denied)
+	newer := database(t, c, "fresh")
+	if err := c.Exec(newer, "INSERT INTO symbolon_version (version_id, is_applied) VALUES (99, true)"); err != nil {
 		t.Fatal(err)
 	}
 	try(newer, Options{Create: &Create{}}, symbolon.Denied)
-	others := c.database(t, "template1")
-	if err := c.execOn(others, "CREATE TABLE account (id int)"); err != nil {
+	others := database(t, c, "template1")
+	if err := c.Exec(others, "CREATE TABLE account (id int)"); err != nil {
 		t.Fatal(err)
 	}
 	try(others, Options{Create: &Create{}}, symbolon.Denied)
 
 	for _, half := range []string{"moving = 0", "moved = 'elsewhere'"} {
-		left := c.database(t, "fresh")
-		if err := c.execOn(left, "UPDATE mark SET "+half); err != nil {
+		left := database(t, c, "fresh")
+		if err := c.Exec(left, "UPDATE mark SET "+half); err != nil {
 			t.Fatal(err)
 		}
 		try(left, Options{}, symbolon.Denied)
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 
 func TestManyNodesMakeTheTables(t *testing.T) { // C30
 	c := theCluster(t)
-	url := c.url(c.database(t, "template1"))
+	url := c.URL(database(t, c, "template1"))
 	var mu sync.Mutex
 	epochs := make(map[Epoch]int)
 	var all sync.WaitGroup
@@ -113,13 +113,13 @@ func TestClosed(t *testing.T) {
 // What a server's defaults would take from our promises is set right.
 func TestSessionsAreDurable(t *testing.T) { // C4
 	c := theCluster(t)
-	name := c.database(t, "fresh")
-	err := c.exec("ALTER DATABASE "+name+" SET synchronous_commit = off",
+	name := database(t, c, "fresh")
+	err := c.Exec("postgres", "ALTER DATABASE "+name+" SET synchronous_commit = off",
 		"ALTER DATABASE "+name+" SET default_transaction_isolation = 'repeatable read'")
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := open(t, c.url(name), Options{})
+	db := open(t, c.URL(name), Options{})
 	err = db.write(t.Context(), "test", func(tx *transaction) error {
 		var durable, isolation string
 		err := tx.row(`SELECT current_setting('synchronous_commit'), current_setting('transaction_isolation')`, nil, &durable, &isolation)
@@ -137,9 +137,9 @@ func TestSessionsAreDurable(t *testing.T) { // C4
 // program.
 func TestPartitioned(t *testing.T) {
 	c := theCluster(t)
-	c.withoutFsync(t)
-	name := c.database(t, "fresh")
-	err := c.execOn(name,
+	withoutFsync(t, c)
+	name := database(t, c, "fresh")
+	err := c.Exec(name,
 		`ALTER TABLE connection RENAME TO whole`,
 		`CREATE TABLE connection (LIKE whole, PRIMARY KEY (id)) PARTITION BY HASH (id)`,
 		`CREATE TABLE connection_0 PARTITION OF connection FOR VALUES WITH (MODULUS 2, REMAINDER 0) WITH (fillfactor = 80)`,
@@ -150,7 +150,7 @@ func TestPartitioned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.url(c.database(t, name)), Options{}) })
+	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.URL(database(t, c, name)), Options{}) })
 }
 
 // A refresh changes no index and stays in its page.
@@ -171,7 +171,7 @@ func TestARefreshStaysInItsPage(t *testing.T) {
 	all.Wait()
 	c := theCluster(t)
 	ctx := t.Context()
-	conn, err := pgx.Connect(ctx, c.url(w.name))
+	conn, err := pgx.Connect(ctx, c.URL(w.name))
 	if err != nil {
 		t.Fatal(err)
 	}
