@@ -51,9 +51,15 @@ type seeded struct {
 
 func seed(t testing.TB, connections int, options Options) *seeded {
 	t.Helper()
+	return seedOn(t, database(t, theCluster(t), "fresh"), connections, options)
+}
+
+// seedOn fills the database of that name.
+func seedOn(t testing.TB, name string, connections int, options Options) *seeded {
+	t.Helper()
 	c := theCluster(t)
 	w := &seeded{
-		name: database(t, c, "fresh"), account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
+		name: name, account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
 		// The connections are born a tenth of a millisecond apart, up to now.
 		now: time.Now().Add(-time.Duration(connections) * time.Millisecond / 10).Truncate(time.Millisecond),
 	}

@@ -38,9 +38,9 @@ func (db *DB) settleSchema(ctx context.Context) (Mark, error) {
 		case version == 0 && db.options.Create == nil:
 			return symbolon.Errorf(symbolon.NotFound, opOpen, "there are no tables of this program in the database")
 		case version > schemaVersion:
-			return symbolon.Errorf(symbolon.Denied, opOpen,
-				"the database was written by a newer version of this program (its schema is %d, this program knows %d): use the newer program",
-				version, schemaVersion)
+			if err := known(ctx, c, version); err != nil {
+				return err
+			}
 		case version < schemaVersion:
 			if err := db.migrate(ctx); err != nil {
 				return err
@@ -63,6 +63,22 @@ func readVersion(ctx context.Context, c *pgxpool.Conn) (int64, error) {
 		return 0, nil
 	}
 	return version, err
+}
+
+// known returns an error of kind Denied when a database of a newer version has
+// something that this program would have to know. Otherwise nodes of both releases
+// work side by side, while one is replaced by the other.
+func known(ctx context.Context, c *pgxpool.Conn, version int64) error {
+	var oldest int64
+	if err := c.QueryRow(ctx, `SELECT oldest FROM mark`).Scan(&oldest); err != nil {
+		return err
+	}
+	if oldest > schemaVersion {
+		return symbolon.Errorf(symbolon.Denied, opOpen,
+			"the database was written by a newer version of this program (its schema is %d and needs a program that knows %d, this one knows %d): use the newer program",
+			version, oldest, schemaVersion)
+	}
+	return nil
 }
 
 // migrate brings the database to the version of this program, while no other

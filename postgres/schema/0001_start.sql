@@ -2,19 +2,27 @@
 -- NULL, and not_before is 0 while nothing was ended. Text that is a key is
 -- compared by its bytes, whatever the database's language is.
 
+-- Later files are run while nodes of the release before still serve. What they add
+-- those must be able to leave out: a column that may be NULL or has a default, a
+-- table, an index. A file that takes or changes what the release before uses comes
+-- with a later release, when no node uses it any more, and raises mark.oldest.
+
 -- +goose Up
 
 -- mark: one row about the database itself. While moving is set, the database is
 -- being filled from another and is not whole; it is how many commits that one had
 -- seen. Once moved is set, this one has been left for another, which it names.
+-- oldest is the lowest number of a file here that a program must know as its last
+-- to work with the database.
 CREATE TABLE mark (
 	one     smallint PRIMARY KEY CHECK (one = 1),
 	epoch   uuid NOT NULL,
 	sandbox boolean, -- NULL until the creator has said
 	moving  bigint,
-	moved   text
+	moved   text,
+	oldest  bigint NOT NULL
 );
-INSERT INTO mark (one, epoch) VALUES (1, gen_random_uuid());
+INSERT INTO mark (one, epoch, oldest) VALUES (1, gen_random_uuid(), 1);
 
 -- account: a row that was deleted stays as a husk without name or password, so
 -- that its number is never used again and an account of the same id that is
