@@ -11,10 +11,11 @@ import (
 // environment (SYMBOLON_ and the name in capitals), the configuration file
 // (the name as a key), and the default that stands here.
 
-// place says on which data directory a command works.
+// place says on which data a command works.
 type place struct {
-	Data   string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key (${default})."`
-	Config string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
+	Data     string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key (${default})."`
+	Database string `setting:"database" placeholder:"URL" help:"PostgreSQL database in place of the one in the data directory: postgres://user:password@host/name. Several nodes may share it."`
+	Config   string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
 }
 
 // settings are what an owner may set about a server. The zero value of each
@@ -100,3 +101,7 @@ func envName(setting string) string { return "SYMBOLON_" + strings.ToUpper(setti
 // feedBound is how old a server's knowledge of what has ended may be: 250 ms.
 // A command that changes something returns when every server has taken it up.
 const feedBound = 250 * time.Millisecond
+
+// feedWait is how long after a commit every server has taken it up, or honours
+// nothing: the bound, and what two clocks may differ in their pace meanwhile.
+const feedWait = feedBound + feedBound/50

@@ -59,7 +59,11 @@ func (c *configCmd) views(sh *shell) []settingView {
 	}
 	var views []settingView
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		views = append(views, settingView{Name: name, Value: values[name], From: sh.sources[name]})
+		value := values[name]
+		if url, ok := value.(string); ok && name == "database" && url != "" {
+			value = publicURL(url)
+		}
+		views = append(views, settingView{Name: name, Value: value, From: sh.sources[name]})
 	}
 	root := settingView{Name: "root_key", Value: findRoot(c.Data, c.RootKeyFile, sh.env).what, From: "default"}
 	if text, ok := sh.env(rootKeyEnv); ok && text != "" {

@@ -4,18 +4,113 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/postgres"
 	"github.com/symbolon/symbolon/sqlite"
 )
 
-// desk is an open data directory, as a command works on it beside a server
-// that may run.
+// database is an open store of either sort.
+type database struct {
+	symbolon.Store
+	// shared says that other nodes may work on it as well.
+	shared bool
+	// mark returns what the database says of itself.
+	mark func(ctx context.Context) (databaseMark, error)
+	// close finishes what was accepted and lets go of the database.
+	close func() error
+
+	file   *sqlite.DB   // set when it is the one in the data directory
+	server *postgres.DB // set when it is PostgreSQL
+}
+
+// opening says how a database is opened.
+type opening struct {
+	// create makes what is missing, for a server of this sort.
+	create  bool
+	sandbox bool
+	log     *slog.Logger
+	clock   symbolon.Clock
+}
+
+// openDatabase opens the database of a place.
+func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) {
+	if err := p.sameDatabase(); err != nil {
+		return nil, err
+	}
+	if p.Database != "" {
+		return p.openPostgres(ctx, o)
+	}
+	options := sqlite.Options{Path: filepath.Join(p.Data, databaseName), Log: o.log, Clock: o.clock}
+	if o.create {
+		options.Create = &sqlite.Create{Sandbox: o.sandbox}
+	}
+	db, err := sqlite.Open(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return &database{Store: db, file: db, close: db.Close, mark: func(ctx context.Context) (databaseMark, error) {
+		m, err := db.Mark(ctx)
+		return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox}, err
+	}}, nil
+}
+
+func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) {
+	options := postgres.Options{URL: p.Database, Log: o.log, Clock: o.clock}
+	if o.create {
+		options.Create = &postgres.Create{Sandbox: o.sandbox}
+	}
+	db, err := postgres.Open(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	return &database{Store: db, shared: true, server: db, close: db.Close, mark: func(ctx context.Context) (databaseMark, error) {
+		m, err := db.Mark(ctx)
+		return databaseMark{Epoch: m.Epoch.String(), Sandbox: m.Sandbox}, err
+	}}, nil
+}
+
+// sameDatabase refuses to work on the database in a data directory whose server
+// uses another one: what would be changed there, nobody would see.
+func (p *place) sameDatabase() error {
+	if p.Database != "" {
+		return nil
+	}
+	m, _ := readMark(p.Data) // without one, or with a damaged one, there is nothing to go by
+	if m.Database == "" {
+		return nil
+	}
+	return mend(fmt.Errorf("the server of %s uses the database %s, and none was named", p.Data, m.Database),
+		"name it with --database, %s, or database in %s; to go back to the one in the directory for good, remove the file mark there", envName("database"), configName)
+}
+
+// publicURL is a database's URL without what is secret in it.
+func publicURL(database string) string {
+	u, err := url.Parse(database)
+	if err != nil || u.Host == "" && u.Path == "" {
+		return masked // it may be in another form, with a password anywhere
+	}
+	if _, set := u.User.Password(); set {
+		u.User = url.User(u.User.Username())
+	}
+	q := u.Query()
+	for _, secret := range [...]string{"password", "sslpassword"} {
+		q.Del(secret)
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// desk is an open database with its data directory, as a command works on it
+// beside a server that may run.
 type desk struct {
 	dir     string
-	store   *sqlite.DB
+	store   *database
 	clock   *usedClock
 	sandbox bool
 }
@@ -23,33 +118,52 @@ type desk struct {
 // announce says that a command is about to make a data directory: it may be
 // meant, before the first start of a server, or a slip in its name.
 func (p *place) announce(sh *shell) {
+	if p.Database != "" {
+		return
+	}
 	if _, ok := errors.AsType[*mendable](needDatabase(p.Data)); ok {
 		fmt.Fprintf(sh.stderr, "symbolon: note: there is no database in %s yet; it is made now, for a server that is started there later\n", p.Data)
 	}
 }
 
-// open opens the data directory of a command. With make set, a missing one is
-// made, as that of a real server.
+// open opens the database of a command. With make set, a missing one is made, as
+// that of a real server.
 func (p *place) open(sh *shell, make bool) (*desk, error) {
 	d := &desk{dir: p.Data, clock: clockBeside(p.Data)}
-	options := sqlite.Options{Path: filepath.Join(p.Data, databaseName), Clock: d.clock}
-	err := needDatabase(p.Data)
-	if err != nil && make {
-		options.Create = new(sqlite.Create)
-		err = makeDir(p.Data)
+	o := opening{clock: d.clock}
+	err := p.sameDatabase()
+	if err == nil {
+		err = p.needDatabase()
+		if err != nil && make {
+			o.create = true
+			err = makeDir(p.Data)
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	if d.store, err = sqlite.Open(sh.ctx, options); err != nil {
+	if d.store, err = p.openDatabase(sh.ctx, o); symbolon.KindOf(err) == symbolon.NotFound && make && p.Database != "" {
+		o.create = true
+		d.store, err = p.openDatabase(sh.ctx, o)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("the database cannot be opened: %w", err)
 	}
-	mark, err := d.store.Mark(sh.ctx)
+	mark, err := d.store.mark(sh.ctx)
 	if err != nil {
-		return nil, errors.Join(err, d.store.Close())
+		return nil, errors.Join(err, d.store.close())
 	}
 	d.sandbox = mark.Sandbox
 	return d, nil
+}
+
+// needDatabase reports whether there is something to open, as an error when there
+// is not. What another machine has is seen when it is opened.
+func (p *place) needDatabase() error {
+	if p.Database != "" {
+		return nil
+	}
+	return needDatabase(p.Data)
 }
 
 // clockBeside returns a clock for a command beside a server. Where the
@@ -84,23 +198,29 @@ func (d *desk) end(ctx context.Context, e symbolon.End) (int, error) {
 	return max(n, again), err
 }
 
-// settle waits until a server that runs on the directory has taken up what was
-// committed.
+// settle waits until every server has taken up what was committed: the one that
+// runs on the directory, or any number of them on a shared database.
 func (d *desk) settle(ctx context.Context) {
-	if _, runs := whoRuns(d.dir); !runs {
+	if _, runs := whoRuns(d.dir); !runs && !d.store.shared {
 		return
 	}
 	select {
-	case <-time.After(feedBound):
+	case <-time.After(feedWait):
 	case <-ctx.Done():
 	}
 }
 
-// with opens the data directory, runs a command on it, and closes it.
+// with opens the database, runs a command on it, and closes it.
 func (p *place) with(sh *shell, make bool, do func(*desk) error) error {
 	d, err := p.open(sh, make)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(d), d.store.Close())
+	return errors.Join(do(d), d.store.close())
+}
+
+// hasFile reports whether a data directory has a file of this name.
+func hasFile(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }

@@ -12,10 +12,11 @@ import (
 
 // demoCmd runs a server for trying out.
 type demoCmd struct {
-	Data   string `setting:"data" default:".demo" placeholder:"DIR" help:"Directory with the database, made when it is missing (${default})."`
-	Config string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
-	Listen string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer (${default}). Port 0 takes a free one."`
-	JSON   bool   `name:"json" help:"Print one line of JSON once it answers requests, and nothing else."`
+	Data     string `setting:"data" default:".demo" placeholder:"DIR" help:"Directory with the database, made when it is missing (${default})."`
+	Database string `setting:"database" placeholder:"URL" help:"PostgreSQL database in place of the one in the data directory: postgres://user:password@host/name."`
+	Config   string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
+	Listen   string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer (${default}). Port 0 takes a free one."`
+	JSON     bool   `name:"json" help:"Print one line of JSON once it answers requests, and nothing else."`
 	logSettings
 }
 
@@ -75,7 +76,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	box := &sandbox{host: host}
 	s := &server{
 		settings: settings{
-			place: place{Data: c.Data}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, logSettings: c.logSettings,
+			place: place{Data: c.Data, Database: c.Database}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, logSettings: c.logSettings,
 		},
 		checked: checked{listen: c.Listen, scopes: sandboxScopes, registrationScopes: demoRegistrationScopes},
 		sandbox: box,

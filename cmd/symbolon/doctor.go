@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/sqlite"
 )
 
 // doctorCmd checks a server from outside.
@@ -94,44 +92,42 @@ func (c *doctorCmd) examine(sh *shell, d *diagnosis) {
 		return
 	}
 	c.checkDisk(d)
-	db, err := sqlite.Open(sh.ctx, sqlite.Options{Path: filepath.Join(c.Data, databaseName)})
+	db, err := c.openDatabase(sh.ctx, opening{})
 	if err != nil {
-		d.fault("database", broken, openHint(err))
+		d.fault("database", broken, c.openHint(err))
 		c.checkSettings(sh, d, false)
 		return
 	}
-	defer db.Close()
-	m, err := db.Mark(sh.ctx)
+	defer db.close()
+	m, err := db.mark(sh.ctx)
 	if err != nil {
-		d.fault("database", broken, openHint(err))
+		d.fault("database", broken, c.openHint(err))
 		return
 	}
 	c.checkSettings(sh, d, m.Sandbox)
 	if !m.Sandbox {
 		c.checkTLS(d, time.Now())
 	}
-	if err := db.Check(sh.ctx); err != nil {
-		d.fault("database", broken, openHint(err))
-	} else {
-		kind := "of a real server"
-		if m.Sandbox {
-			kind = "of a demo"
-		}
-		d.add("database", fine, "", "whole; %s; %s", kind, count(int(m.Commits), "commit", "commits"))
-	}
+	c.checkDatabase(sh.ctx, d, db, m)
 	keys, err := db.Keys(sh.ctx, nil, false)
 	if err != nil {
 		d.fault("keys", broken, err)
 		return
 	}
 	c.checkKeys(sh, d, keys)
-	c.checkMark(d, databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Used: len(keys) > 0})
+	m.Used = len(keys) > 0
+	c.checkMark(d, m)
 	c.checkApps(sh, d, &desk{dir: c.Data, store: db}, m.Sandbox)
 	c.checkServer(sh.ctx, d)
 }
 
-func openHint(err error) error {
-	if symbolon.KindOf(err) == symbolon.Busy {
+func (c *doctorCmd) openHint(err error) error {
+	switch {
+	case symbolon.KindOf(err) == symbolon.NotFound && c.Database != "":
+		return mend(err, "“symbolon serve” makes them when it first starts")
+	case symbolon.KindOf(err) == symbolon.Busy && c.Database != "":
+		return mend(err, "look whether PostgreSQL runs at %s, whether this machine may reach it, and whether user and password are right; a server that runs says only the URL without its password: give it with --database", publicURL(c.Database))
+	case symbolon.KindOf(err) == symbolon.Busy:
 		return mend(err, "free the disk, or the lock; if the file is damaged, put back the latest backup of %s together with the root key", databaseName)
 	}
 	return err

@@ -60,7 +60,7 @@ func (c *doctorCmd) checkDir(d *diagnosis) bool {
 			d.add("data", warning, "chmod 600 "+path, "%s is open to others than its owner (mode %04o)", path, info.Mode().Perm())
 		}
 	}
-	if err := needDatabase(c.Data); err != nil {
+	if err := c.needDatabase(); err != nil {
 		d.fault("data", broken, err)
 		return false
 	}

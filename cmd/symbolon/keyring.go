@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -104,6 +105,7 @@ func (k *keyring) beginSigning(ctx context.Context, roots []*seal.RootKey, keys 
 // begin makes the first sealing key, and before it, if the owner named no
 // other source, the root key.
 func (k *keyring) begin(ctx context.Context, now time.Time) error {
+	made := false
 	roots, err := k.source.read()
 	switch {
 	case errors.Is(err, errNoRoot) && k.source.given:
@@ -116,7 +118,7 @@ func (k *keyring) begin(ctx context.Context, now time.Time) error {
 		if !k.sandbox {
 			k.log.Info("a root key was made: save a copy apart from the database", "file", k.source.path)
 		}
-		roots = []*seal.RootKey{root}
+		roots, made = []*seal.RootKey{root}, true
 	case err != nil:
 		return err
 	}
@@ -126,11 +128,19 @@ func (k *keyring) begin(ctx context.Context, now time.Time) error {
 	}
 	key.ActiveFrom = now
 	err = symbolon.PutKeys(ctx, k.store, []symbolon.Key{key}, true)
+	if symbolon.KindOf(err) == symbolon.Conflict && made {
+		// Another node made the keys at this moment, wrapped by a root key of its own:
+		// this one has wrapped nothing.
+		return mend(errors.Join(errOtherRoot, os.Remove(k.source.path)), "copy its root.key into the data directory of this one, or name it with --root-key-file, and start again")
+	}
 	if symbolon.KindOf(err) == symbolon.Conflict {
 		return nil // another made it at this moment
 	}
 	return err
 }
+
+// errOtherRoot means that the root key is in the hands of another node.
+var errOtherRoot = errors.New("another node has made the first keys, and this one lacks their root key")
 
 // changed is told that the keys in the store are others now. The root key is
 // read again too, since it may be what changed.

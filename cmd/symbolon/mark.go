@@ -24,6 +24,9 @@ type mark struct {
 	Epoch string `json:"epoch"`
 	// Commits is how many commits the database had seen.
 	Commits uint64 `json:"commits"`
+	// Database is the URL of a PostgreSQL database, without its password, or
+	// empty for the one in the data directory.
+	Database string `json:"database,omitempty"`
 }
 
 const (
@@ -89,6 +92,8 @@ type databaseMark struct {
 	Commits uint64
 	// Used says that a server has run on it.
 	Used bool
+	// Sandbox is set in a database for trying out.
+	Sandbox bool
 }
 
 // usedClock is a clock that remembers the highest time that it gave out.

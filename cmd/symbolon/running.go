@@ -34,6 +34,9 @@ func (s *settings) tell() map[string]any {
 		if name == "data" || name == "config" || reflect.ValueOf(value).IsZero() && name != "connection_lifetime" {
 			continue
 		}
+		if name == "database" {
+			value = publicURL(fmt.Sprint(value))
+		}
 		switch v := value.(type) {
 		case []string, map[string]string, []apiSetting, []detailSetting:
 			told[name] = v

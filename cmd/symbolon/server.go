@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,6 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/signin"
-	"github.com/symbolon/symbolon/sqlite"
 	"github.com/symbolon/symbolon/web"
 )
 
@@ -35,7 +33,7 @@ type server struct {
 	ready func(address net.Addr) error
 
 	clock *usedClock
-	store *sqlite.DB
+	store *database
 	pair  *pair // when TLS ends here
 	// asks is set once there is an app that shows a certificate of its own.
 	asks atomic.Bool
@@ -76,10 +74,13 @@ func (s *server) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer listener.Close()
-	if err := s.open(ctx); err != nil {
+	front := new(web.Front)
+	hs, failed := s.start(listener, front)
+	defer hs.Close()
+	if err := s.awaitOpen(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.store.Close()) }()
+	defer func() { err = errors.Join(err, s.store.close()) }()
 
 	// What runs beside the requests ends after the last of them.
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -92,6 +93,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	front.Open(handler)
 	running.Go(func() { feed.Run(beside) })
 	running.Go(func() { giveBack(beside, handler.Served) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
@@ -103,7 +105,10 @@ func (s *server) run(ctx context.Context) (err error) {
 	if err := lock.tell(s.running(listener.Addr())); err != nil {
 		return err
 	}
-	return s.serve(ctx, listener, handler)
+	if err := s.ready(listener.Addr()); err != nil {
+		return err
+	}
+	return s.serve(ctx, hs, failed, handler)
 }
 
 // listen opens the socket.
@@ -122,22 +127,45 @@ func listen(address string) (net.Listener, error) {
 	return l, nil
 }
 
+// awaitOpen opens the database. One on another machine is waited for, since it may
+// start after this server does.
+func (s *server) awaitOpen(ctx context.Context) error {
+	for told := false; ; told = true {
+		err := s.open(ctx)
+		if s.Database == "" || symbolon.KindOf(err) != symbolon.Busy || ctx.Err() != nil {
+			return err
+		}
+		if !told {
+			s.log.Warn("the database cannot be reached; requests are answered 503 until it can", "database", publicURL(s.Database), "cause", err.Error())
+		}
+		select {
+		case <-time.After(awaitPause):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// awaitPause is how long after a failure the database is looked for again.
+const awaitPause = 500 * time.Millisecond
+
 // open opens the database and the clock, and compares both with the mark.
 func (s *server) open(ctx context.Context) error {
 	m, merr := readMark(s.Data)
 	s.clock = newUsedClock(m.Time)
-	store, err := sqlite.Open(ctx, sqlite.Options{
-		Path:   filepath.Join(s.Data, databaseName),
-		Create: &sqlite.Create{Sandbox: s.sandbox != nil},
-		Log:    s.log.Logger,
-		Clock:  s.clock,
-	})
+	store, err := s.openDatabase(ctx, opening{create: true, sandbox: s.sandbox != nil, log: s.log.Logger, clock: s.clock})
 	if symbolon.KindOf(err) == symbolon.Denied {
 		hint := "give the server a data directory of its own with --data"
-		if s.sandbox != nil {
+		switch {
+		case s.Database != "":
+			hint = "give the server a database of its own"
+		case s.sandbox != nil:
 			hint = "give the demo a data directory of its own: --data .demo"
 		}
 		return mend(errors.New(detail(err)), "%s", hint)
+	}
+	if _, ok := errors.AsType[*mendable](err); ok {
+		return err
 	}
 	if err != nil {
 		return mend(fmt.Errorf("the database cannot be opened: %w", err), "“symbolon doctor --data %s” says more", s.Data)
@@ -145,7 +173,7 @@ func (s *server) open(ctx context.Context) error {
 	s.store = store
 	db, err := s.databaseMark(ctx)
 	if err != nil {
-		return errors.Join(err, store.Close())
+		return errors.Join(err, store.close())
 	}
 	for _, warning := range compareMark(m, merr, db, time.Now()) {
 		s.log.Warn(warning)
@@ -155,17 +183,22 @@ func (s *server) open(ctx context.Context) error {
 
 // databaseMark returns what the database says of itself.
 func (s *server) databaseMark(ctx context.Context) (databaseMark, error) {
-	db, err := s.store.Mark(ctx)
+	db, err := s.store.mark(ctx)
 	if err != nil {
 		return databaseMark{}, err
 	}
 	keys, err := s.store.Keys(ctx, nil, false)
-	return databaseMark{Epoch: db.Epoch.String(), Commits: db.Commits, Used: len(keys) > 0}, err
+	db.Used = len(keys) > 0
+	return db, err
 }
 
 func (s *server) currentMark() (mark, error) {
-	db, err := s.store.Mark(context.Background())
-	return mark{Time: s.clock.highest(), Epoch: db.Epoch.String(), Commits: db.Commits}, err
+	db, err := s.store.mark(context.Background())
+	m := mark{Time: s.clock.highest(), Epoch: db.Epoch, Commits: db.Commits}
+	if s.Database != "" {
+		m.Database = publicURL(s.Database)
+	}
+	return m, err
 }
 
 // handler makes what answers the requests, and the feed that it needs.
@@ -198,6 +231,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		ConnectionLifetime: time.Duration(s.ConnectionLifetime),
 		PublicGrace:        time.Duration(s.PublicGrace),
 		FeedBound:          feedBound,
+		Shared:             s.store.shared,
 		Signing:            keys.signing,
 		Resources:          s.resources,
 		TrustedIssuers:     s.issuers,
@@ -290,9 +324,8 @@ func (s *server) watchApps(ctx context.Context, feed *oauth.Feed) error {
 	}
 }
 
-// serve answers requests until the context ends, then stops in order: no new
-// ones, those in flight finish.
-func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.Handler) error {
+// start answers requests by the handler. The channel tells when that ends by itself.
+func (s *server) start(listener net.Listener, handler http.Handler) (*http.Server, <-chan error) {
 	hs := &http.Server{
 		Handler:        handler,
 		ReadTimeout:    readTimeout,
@@ -314,9 +347,12 @@ func (s *server) serve(ctx context.Context, listener net.Listener, handler *web.
 	} else {
 		go func() { failed <- hs.Serve(listener) }()
 	}
-	if err := s.ready(listener.Addr()); err != nil {
-		return errors.Join(err, hs.Close())
-	}
+	return hs, failed
+}
+
+// serve waits until the context ends, then stops in order: no new requests, those
+// in flight finish.
+func (s *server) serve(ctx context.Context, hs *http.Server, failed <-chan error, handler *web.Handler) error {
 	select {
 	case err := <-failed:
 		return fmt.Errorf("the server stopped by itself: %w", err)
