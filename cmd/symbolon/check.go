@@ -43,6 +43,9 @@ func (s *settings) check() (checked, error) {
 		}
 	}
 	note(checkBaseURL(s.BaseURL))
+	if s.Database != "" {
+		note(checkDatabaseURL(s.Database))
+	}
 	host, _, err := splitListen(s.Listen)
 	note(err)
 	c.listen = s.Listen

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -44,6 +43,9 @@ func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) 
 		return nil, err
 	}
 	if p.Database != "" {
+		if err := checkDatabaseURL(p.Database); err != nil {
+			return nil, err
+		}
 		return p.openPostgres(ctx, o)
 	}
 	options := sqlite.Options{Path: filepath.Join(p.Data, databaseName), Log: o.log, Clock: o.clock}
@@ -71,7 +73,7 @@ func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) 
 	}
 	return &database{Store: db, shared: true, server: db, close: db.Close, mark: func(ctx context.Context) (databaseMark, error) {
 		m, err := db.Mark(ctx)
-		return databaseMark{Epoch: m.Epoch.String(), Sandbox: m.Sandbox}, err
+		return databaseMark{Epoch: m.Epoch.String(), Sandbox: m.Sandbox, Shared: true}, err
 	}}, nil
 }
 
@@ -89,12 +91,22 @@ func (p *place) sameDatabase() error {
 		"name it with --database, %s, or database in %s; to go back to the one in the directory for good, remove the file mark there", envName("database"), configName)
 }
 
+// checkDatabaseURL holds a database's URL to its form. The error does not repeat it,
+// since a password may be in it.
+func checkDatabaseURL(database string) error {
+	u, err := url.Parse(database)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return mend(errors.New("database is not the URL of a PostgreSQL database"), "write it as postgres://user:password@host:5432/name, with %%20 and the like in place of what a URL cannot hold")
+	}
+	return nil
+}
+
 // publicURL is a database's URL without what is secret in it.
 func publicURL(database string) string {
-	u, err := url.Parse(database)
-	if err != nil || u.Host == "" && u.Path == "" {
-		return masked // it may be in another form, with a password anywhere
+	if checkDatabaseURL(database) != nil {
+		return masked // it is in another form, with a password anywhere
 	}
+	u, _ := url.Parse(database) // checked
 	if _, set := u.User.Password(); set {
 		u.User = url.User(u.User.Username())
 	}
@@ -217,10 +229,4 @@ func (p *place) with(sh *shell, make bool, do func(*desk) error) error {
 		return err
 	}
 	return errors.Join(do(d), d.store.close())
-}
-
-// hasFile reports whether a data directory has a file of this name.
-func hasFile(dir, name string) bool {
-	_, err := os.Stat(filepath.Join(dir, name))
-	return err == nil
 }

@@ -64,7 +64,7 @@ func (m mark) write(dir string) error {
 // do. There are none when all is well.
 func compareMark(m mark, merr error, db databaseMark, machine time.Time) []string {
 	if errors.Is(merr, fs.ErrNotExist) {
-		if !db.Used {
+		if !db.Used || db.Shared { // a new server, or a new node beside others
 			return nil
 		}
 		return []string{"The high-water mark is missing beside a database that was in use, so it cannot be told whether the database is an older copy or the clock was set back. If you restored a backup: connections, secrets and passwords are as they were when it was made, and what was ended since may be alive. Nothing else is to be done; a new mark is made."}
@@ -94,6 +94,8 @@ type databaseMark struct {
 	Used bool
 	// Sandbox is set in a database for trying out.
 	Sandbox bool
+	// Shared says that other nodes may work on it.
+	Shared bool
 }
 
 // usedClock is a clock that remembers the highest time that it gave out.

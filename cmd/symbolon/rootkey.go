@@ -97,7 +97,7 @@ func (s rootSource) checkMode() error {
 // missingRoot says that data is there and its root key is not.
 func (s rootSource) missingRoot() error {
 	return mend(fmt.Errorf("the database has keys, but %w at %s", errNoRoot, s.path),
-		"put the root key that was made with this data back there from your backup, or name it with --root-key-file, %s or a systemd credential. A new one would make every token and connection worthless, so none is made", rootKeyEnv)
+		"put the root key that was made with this data back there from your backup (on a new node: a copy of the other nodes'), or name it with --root-key-file, %s or a systemd credential. A new one would make every token and connection worthless, so none is made", rootKeyEnv)
 }
 
 // foreignRoot says that the root key is another server's.

@@ -77,7 +77,10 @@ func (s *server) run(ctx context.Context) (err error) {
 	front := new(web.Front)
 	hs, failed := s.start(listener, front)
 	defer hs.Close()
-	if err := s.awaitOpen(ctx); err != nil {
+	if err := s.awaitOpen(ctx); errors.Is(err, errStopped) {
+		s.log.Info("stopped")
+		return nil
+	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.close()) }()
@@ -132,7 +135,7 @@ func listen(address string) (net.Listener, error) {
 func (s *server) awaitOpen(ctx context.Context) error {
 	for told := false; ; told = true {
 		err := s.open(ctx)
-		if s.Database == "" || symbolon.KindOf(err) != symbolon.Busy || ctx.Err() != nil {
+		if s.Database == "" || symbolon.KindOf(err) != symbolon.Busy {
 			return err
 		}
 		if !told {
@@ -141,10 +144,13 @@ func (s *server) awaitOpen(ctx context.Context) error {
 		select {
 		case <-time.After(awaitPause):
 		case <-ctx.Done():
-			return err
+			return errStopped
 		}
 	}
 }
+
+// errStopped means that the server was told to stop before it had a database.
+var errStopped = errors.New("stopped while the database was away")
 
 // awaitPause is how long after a failure the database is looked for again.
 const awaitPause = 500 * time.Millisecond
