@@ -76,6 +76,9 @@ func suite(m *testing.M) int {
 	}
 	code := m.Run()
 	sharedDemo.stop()
+	if postgres.cluster != nil {
+		postgres.cluster.Remove()
+	}
 	if found := leaks(scratch); len(found) > 0 {
 		fmt.Fprintln(os.Stderr, "--- FAIL: what must not be in a log or a data directory is there:")
 		for _, f := range found {
@@ -148,6 +151,10 @@ func environ() []string {
 // program.
 var moreEnviron sync.Map // string → []string
 
+// otherProgram has by data directory what runs there in place of the program under
+// test.
+var otherProgram sync.Map // string → string
+
 // start starts the program with a long-running command. Its standard error is
 // log, which is closed; or a file of its own when that is nil.
 func start(t testing.TB, dir string, log *os.File, args ...string) (*server, *bufio.Reader) {
@@ -160,7 +167,11 @@ func start(t testing.TB, dir string, log *os.File, args ...string) (*server, *bu
 		must(t, err)
 	}
 	defer log.Close()
-	s.cmd = exec.Command(program, args...)
+	name := program
+	if other, ok := otherProgram.Load(dir); ok {
+		name = other.(string)
+	}
+	s.cmd = exec.Command(name, args...)
 	s.cmd.Env = environ()
 	if more, ok := moreEnviron.Load(dir); ok {
 		s.cmd.Env = append(s.cmd.Env, more.([]string)...)

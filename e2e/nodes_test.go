@@ -1,0 +1,67 @@
+//go:build linux
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/symbolon/symbolon/internal/pgtest"
+)
+
+// postgres is the PostgreSQL of every test that does not hurt it.
+var postgres struct {
+	once    sync.Once
+	cluster *pgtest.Cluster
+	err     error
+}
+
+// newDatabase returns the URL of an empty database in a cluster that tests share.
+// The cluster ends with the suite.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	postgres.once.Do(func() { postgres.cluster, postgres.err = pgtest.New(pgtest.Options{}) })
+	must(t, postgres.err)
+	name, err := postgres.cluster.NewDatabase("")
+	must(t, err)
+	return postgres.cluster.URL(name)
+}
+
+// startNodes starts demos that share a database, as an owner would: each has a
+// data directory of its own, with the same root key, and here with the same
+// sandbox. They are stopped when the test ends.
+func startNodes(t testing.TB, n int, database string, more ...string) []*server {
+	t.Helper()
+	var nodes []*server
+	for i := range n {
+		dir := newDir()
+		if i > 0 {
+			copyNode(t, nodes[0].dir, dir)
+		}
+		nodes = append(nodes, startDemo(t, dir, append([]string{"--database", database}, more...)...))
+	}
+	return nodes
+}
+
+// copyNode gives a new node what the nodes of one database have in common.
+func copyNode(t testing.TB, from, to string) {
+	t.Helper()
+	must(t, os.Mkdir(to, 0o700))
+	for _, name := range [...]string{"root.key", "sandbox.json", "issuer.pem"} {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		must(t, err)
+		must(t, os.WriteFile(filepath.Join(to, name), text, 0o600))
+	}
+}
+
+// at returns the app as it is seen at a node: the same, asked there.
+func (a *app) at(s *server) *app {
+	b := *a
+	b.s = s
+	return &b
+}
