@@ -80,7 +80,8 @@ type Store interface {
 	// Changes returns what was ended or edited after the cursor, in the order
 	// of the commits, and the cursor to go on from. From the zero cursor it
 	// returns everything that is kept, which is at least all since one day
-	// ago, at most limit entries at a time.
+	// ago, at most limit entries at a time. A store that was put back to before
+	// the cursor returns nothing and the zero cursor.
 	Changes(ctx context.Context, after Cursor, limit int) ([]Change, Cursor, error)
 
 	// Once records that something was used, unless that is recorded already and

@@ -44,6 +44,7 @@
 //	who knows not what has ended honours nothing  Fresh              x  x  x  x  x
 //	what has ended is over                        Over               x  x  x  .  x
 //	what this node ended, it knows at once        Note               .  x  .  x  x
+//	what is said to be over is over everywhere    settle             .  x  .  x  x
 //	hanging up undoes nothing                     WithoutCancel      x  x  .  x  x
 //	busy and unknown are never a refusal          storeError         x  x  x  x  x
 //

@@ -150,7 +150,9 @@ type Engine struct {
 	origins *origins
 	seen    *seen
 
-	documents     *documents
+	documents *documents
+	settling  atomic.Int64 // requests that wait in settle
+
 	registrations *pace
 	unused        *pace // rows of apps that no one has allowed yet
 

@@ -255,7 +255,7 @@ func TestExchange(t *testing.T) {
 
 // start2 makes the node's knowledge of what has ended too old.
 func (w *world) start2() {
-	w.feed.readAt.Store(-1)
+	w.feed.began.Store(nil)
 }
 
 // RFC8693-D: what ends the source ends the result, at once and on every node.

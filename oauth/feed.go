@@ -21,15 +21,21 @@ type Feed struct {
 	bound time.Duration
 	keep  time.Duration // how long an ended connection is remembered
 
-	start  time.Time    // for monotonic readings
-	readAt atomic.Int64 // when the last complete reading began, after start; -1 before the first
+	now   func() moment
+	start moment                 // of the feed
+	began atomic.Pointer[moment] // of the last complete reading; nil before the first
 
-	poll   chan struct{} // full while someone reads; guards cursor and listeners
-	cursor symbolon.Cursor
-	tell   []func(symbolon.Change)
+	poll       chan struct{} // full while someone reads; guards cursor and listeners
+	cursor     symbolon.Cursor
+	tell       []func(symbolon.Change)
+	rolledBack []func()
+
+	wake         chan struct{} // full while a poll is asked for
+	failing      atomic.Bool   // the last reading failed
+	done, failed atomic.Uint64 // readings
 
 	mu       sync.RWMutex
-	ended    [2]map[symbolon.ConnectionID]struct{} // [0] is being filled, [1] is older
+	ended    [2]map[symbolon.ConnectionID]time.Duration // when first noted, by the monotonic clock; [0] is being filled, [1] is older
 	turnedAt time.Time
 	accounts map[symbolon.AccountID]time.Time // everything made up to then is over
 	clients  map[symbolon.ClientID]time.Time
@@ -52,15 +58,16 @@ func NewFeed(store symbolon.Store, clock symbolon.Clock, bound, lifetime time.Du
 		clock:    clock,
 		bound:    bound,
 		keep:     lifetime + time.Minute,
-		start:    time.Now(),
+		now:      clocks(),
 		poll:     make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
 		turnedAt: clock.Now(),
 		accounts: make(map[symbolon.AccountID]time.Time),
 		clients:  make(map[symbolon.ClientID]time.Time),
 		pairs:    make(map[pairKey]time.Time),
 	}
-	f.ended = [2]map[symbolon.ConnectionID]struct{}{{}, {}}
-	f.readAt.Store(-1)
+	f.ended = [2]map[symbolon.ConnectionID]time.Duration{{}, {}}
+	f.start = f.now()
 	return f
 }
 
@@ -72,18 +79,50 @@ func (f *Feed) OnChange(tell func(symbolon.Change)) {
 	<-f.poll
 }
 
-// Run reads the changes until the context ends. Failures show as age: it has
-// nothing to report.
+// OnRolledBack adds a function that is told when the store turns out to have been
+// put back to an older state while this feed ran. All that the store keeps is read
+// again then, and nothing that was known to be over is forgotten. It must be added
+// before Run.
+func (f *Feed) OnRolledBack(tell func()) {
+	f.poll <- struct{}{}
+	f.rolledBack = append(f.rolledBack, tell)
+	<-f.poll
+}
+
+// Run reads the changes until the context ends. Failures show as age, and are
+// counted.
 func (f *Feed) Run(ctx context.Context) {
 	t := time.NewTicker(f.bound / 4)
 	defer t.Stop()
+	var began time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			f.Poll(ctx) //nolint:errcheck // the age tells
+		case <-f.wake:
+			// Those who wake it meanwhile are served by the same poll.
+			time.Sleep(wakeEvery - time.Since(began))
+			select {
+			case <-f.wake:
+			default:
+			}
 		}
+		began = time.Now()
+		f.Poll(ctx) //nolint:errcheck // the age tells
+	}
+}
+
+// wakeEvery is how long after one poll the next begins that was asked for, at
+// least: so many are a cost of 200 small queries a second at the most.
+const wakeEvery = 5 * time.Millisecond
+
+// Wake asks for a poll at once, where the store can say that there is something
+// new. It does not block, and may be called at any rate.
+func (f *Feed) Wake() {
+	select {
+	case f.wake <- struct{}{}:
+	default: // a poll is asked for already, and has not begun
 	}
 }
 
@@ -109,10 +148,28 @@ func (f *Feed) enter(ctx context.Context) error {
 
 func (f *Feed) leave() { <-f.poll }
 
+// changesTimeout bounds one call of Changes, so that one that hangs does not keep
+// the others away. What a reading of many calls has got so far is not lost.
+const changesTimeout = time.Second
+
 func (f *Feed) read(ctx context.Context) error {
-	began := time.Since(f.start)
+	began := f.now()
+	err := f.readAll(ctx)
+	if ctx.Err() != context.Canceled { // that says nothing of the store
+		f.failing.Store(err != nil)
+	}
+	if err != nil {
+		f.failed.Add(1)
+		return err
+	}
+	f.done.Add(1)
+	f.began.Store(&began) // not the end: what is committed meanwhile may be missing
+	return nil
+}
+
+func (f *Feed) readAll(ctx context.Context) error {
 	for {
-		changes, cursor, err := f.store.Changes(ctx, f.cursor, changesAtOnce)
+		changes, cursor, err := f.changes(ctx)
 		if err != nil {
 			return err
 		}
@@ -122,35 +179,71 @@ func (f *Feed) read(ctx context.Context) error {
 				tell(c)
 			}
 		}
+		back := cursor < f.cursor
 		f.cursor = cursor
-		if len(changes) < changesAtOnce {
-			f.readAt.Store(int64(began))
+		if back {
+			for _, tell := range f.rolledBack {
+				tell()
+			}
+		}
+		// After a step back there is more to read, before this counts.
+		if !back && len(changes) < changesAtOnce {
 			return nil
 		}
 	}
 }
 
-// Age returns how long ago the last complete reading began.
-func (f *Feed) Age() time.Duration {
-	at := f.readAt.Load()
-	if at < 0 {
-		return time.Since(f.start)
-	}
-	return time.Since(f.start) - time.Duration(at)
+func (f *Feed) changes(ctx context.Context) ([]symbolon.Change, symbolon.Cursor, error) {
+	ctx, cancel := context.WithTimeout(ctx, changesTimeout)
+	defer cancel()
+	return f.store.Changes(ctx, f.cursor, changesAtOnce)
 }
 
-func (f *Feed) fresh() bool { return f.readAt.Load() >= 0 && f.Age() <= f.bound }
+// Age returns how long ago the last complete reading began.
+func (f *Feed) Age() time.Duration {
+	began := f.began.Load()
+	if began == nil {
+		began = &f.start
+	}
+	return f.now().since(*began)
+}
 
-// freshWait is how long a request waits for a feed that is out of date.
-const freshWait = 2 * time.Second
+// Entries returns how many things that ended are remembered.
+func (f *Feed) Entries() int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.ended[0]) + len(f.ended[1]) + len(f.accounts) + len(f.clients) + len(f.pairs)
+}
+
+// Polls returns how many readings of the changes were completed, and how many
+// failed.
+func (f *Feed) Polls() (done, failed uint64) { return f.done.Load(), f.failed.Load() }
+
+func (f *Feed) fresh() bool {
+	began := f.began.Load()
+	return began != nil && upToDate(*began, f.now(), f.bound)
+}
+
+// freshWait is how long a request waits for a feed that is out of date, and
+// failingWait how long when the last reading failed: those who ask while the store
+// is away are told so soon, and do not gather.
+const (
+	freshWait   = 2 * time.Second
+	failingWait = 250 * time.Millisecond
+)
 
 // Fresh returns nil when the feed is within its bound. When it is not, it reads
-// the changes first; the error is then the store's.
+// the changes first, and what was read since it was called is as good; the error is
+// then the store's.
 func (f *Feed) Fresh(ctx context.Context) error {
 	if f.fresh() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, freshWait)
+	wait := freshWait
+	if f.failing.Load() {
+		wait = failingWait
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if err := f.enter(ctx); err != nil {
 		return err
@@ -174,7 +267,7 @@ func (f *Feed) Note(c symbolon.Change) {
 	switch c.Kind {
 	case symbolon.ConnectionEnded:
 		if now.Sub(c.At) <= f.keep {
-			f.ended[0][c.ID] = struct{}{}
+			f.ended[0][c.ID] = f.firstNoted(c.ID)
 		}
 	case symbolon.AccountEnded:
 		later(f.accounts, c.Account, c.Before)
@@ -185,10 +278,20 @@ func (f *Feed) Note(c symbolon.Change) {
 	}
 }
 
+// firstNoted is heard, for whoever holds mu.
+func (f *Feed) firstNoted(id symbolon.ConnectionID) time.Duration {
+	for _, ended := range f.ended {
+		if at, ok := ended[id]; ok {
+			return at
+		}
+	}
+	return f.now().mono
+}
+
 // turn forgets what no living access token can be about: the store refuses to
 // refresh for what has ended, so what was issued before has expired since.
 func (f *Feed) turn(now time.Time) {
-	f.ended[1], f.ended[0] = f.ended[0], make(map[symbolon.ConnectionID]struct{})
+	f.ended[1], f.ended[0] = f.ended[0], make(map[symbolon.ConnectionID]time.Duration)
 	f.turnedAt = now
 	old := now.Add(-f.keep)
 	maps.DeleteFunc(f.accounts, func(_ symbolon.AccountID, t time.Time) bool { return t.Before(old) })

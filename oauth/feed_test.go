@@ -268,7 +268,7 @@ func TestFeedReadsAllAndTells(t *testing.T) {
 		t.Error("not fresh after all is read")
 	}
 	told = nil
-	w.feed.readAt.Store(-1)
+	w.feed.began.Store(nil)
 	w.ok(w.feed.Poll(w.ctx))
 	if len(told) != 0 {
 		t.Errorf("%d are told twice", len(told))

@@ -23,8 +23,11 @@ func (e *Engine) Invalidate(ctx context.Context, shown Shown) (symbolon.Grant, e
 	if err != nil {
 		return token.Grant, storeError(err).from(token.Client)
 	}
-	// The other nodes learn it within the feed's bound, this one at once.
+	// This node knows it at once; the others are waited for.
 	e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
+	if err := e.settle(ctx, token.Connection); err != nil {
+		return token.Grant, storeError(err).from(token.Client)
+	}
 	if n == 0 {
 		return token.Grant, refuse(InvalidToken, "The connection was ended before.").from(token.Client)
 	}

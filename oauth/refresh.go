@@ -81,11 +81,9 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	case err != nil:
 		return nil, storeError(err).from(app.ID)
 	case outcome.Result == symbolon.RefreshReplayed:
-		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
-		return nil, c.no(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").detail("refresh token replayed, connection " + token.Connection.String())
+		return nil, e.ended(ctx, c, token.Connection, c.no(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").detail("refresh token replayed, connection "+token.Connection.String()))
 	case outcome.Result == symbolon.RefreshEnded:
-		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
-		return nil, c.no(InvalidGrant, "The connection was ended; the account must be connected anew.")
+		return nil, e.ended(ctx, c, token.Connection, c.no(InvalidGrant, "The connection was ended; the account must be connected anew."))
 	case outcome.Result == symbolon.RefreshDenied:
 		return nil, c.no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")
 	}

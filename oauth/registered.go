@@ -108,6 +108,10 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 		return nil, e.changedMeanwhile(app.ID, err)
 	}
 	e.forget(app.ID)
+	// What was taken away counts nowhere any more, and what is new does.
+	if err := e.settleApp(ctx); err != nil {
+		return nil, storeError(err).from(app.ID)
+	}
 	info := e.information(&next, token)
 	info.ClientSecret = secret
 	return info, nil
@@ -131,24 +135,27 @@ func (e *Engine) Unregister(ctx context.Context, clientID, token string, who Reg
 		return "", err
 	}
 	now := e.clock.Now()
-	ctx = context.WithoutCancel(ctx)
+	spend := context.WithoutCancel(ctx)
 
 	gone, young := Gone(app, e.cfg.UnusedLifetime, now)
 	if young {
 		if err := e.keeps(app, who.Address, now); err != nil {
 			return app.ID, err
 		}
-		if err := e.store.PutApp(ctx, gone); err != nil {
+		if err := e.store.PutApp(spend, gone); err != nil {
 			return app.ID, e.changedMeanwhile(app.ID, err)
 		}
 		e.forget(app.ID)
 	}
 	end := symbolon.End{Client: app.ID, Delete: !young, Reason: symbolon.ByApp, Now: now}
-	if _, err := e.store.End(ctx, end); err != nil {
+	if _, err := e.store.End(spend, end); err != nil {
 		return app.ID, storeError(err).from(app.ID)
 	}
 	e.feed.Note(symbolon.Change{Kind: symbolon.AppEnded, Client: app.ID, Before: now, At: now})
 	e.forget(app.ID)
+	if err := e.settleApp(ctx); err != nil {
+		return app.ID, storeError(err).from(app.ID)
+	}
 	return app.ID, nil
 }
 

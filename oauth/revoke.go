@@ -49,8 +49,14 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		// What came of an exchange has no id of its own, and the connection is
 		// another app's to end.
 		return none, c.no(UnsupportedTokenType, "A token that came of an exchange cannot be revoked alone; it is over with the token that it was made from.")
-	case e.feed.Over(&grant) || grant.Account == "" && !c.now.Before(grant.ExpiresAt):
+	case grant.Account == "" && !c.now.Before(grant.ExpiresAt):
 		return none, nil // where there is no row, nothing keeps a second change from being written
+	case e.feed.Over(&grant):
+		// The answer says that it is over, which it may be only here so far.
+		if err := e.settle(ctx, grant.Connection); err != nil {
+			return none, storeError(err).from(c.app.ID)
+		}
+		return none, nil
 	}
 
 	// 4. Spend: as it was ended before, so it stays.
@@ -59,5 +65,8 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 		return grant, storeError(err).from(c.app.ID)
 	}
 	e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: grant.Connection, At: c.now})
+	if err := e.settle(ctx, grant.Connection); err != nil {
+		return grant, storeError(err).from(c.app.ID)
+	}
 	return grant, nil
 }

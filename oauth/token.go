@@ -218,8 +218,7 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	case outcome == symbolon.CodeReplayed && spare:
 		return expires, c.no(InvalidGrant, "The device_code was used before; the tokens that it brought go on working.")
 	case outcome == symbolon.CodeReplayed:
-		e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: code.Connection, At: c.now})
-		return expires, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection " + code.Connection.String())
+		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()))
 	case outcome != symbolon.Connected:
 		return expires, c.no(InvalidGrant, "The account or the app was disabled, or the consent was withdrawn, since the code was given.")
 	}

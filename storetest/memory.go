@@ -200,7 +200,10 @@ func (m *Memory) Changes(ctx context.Context, after symbolon.Cursor, limit int) 
 		return nil, after, err
 	}
 	defer m.mu.Unlock()
-	first := min(int(after), len(m.changes))
+	first := int(after)
+	if first > len(m.changes) {
+		return nil, 0, nil
+	}
 	last := min(first+limit, len(m.changes))
 	return slices.Clone(m.changes[first:last]), symbolon.Cursor(last), nil
 }
