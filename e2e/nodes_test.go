@@ -65,3 +65,26 @@ func (a *app) at(s *server) *app {
 	b.s = s
 	return &b
 }
+// What the nodes of one database have in common, as the API of one node has it.
+func TestNodesAreOne(t *testing.T) { // RFC7009-2.1-c, C34
+	t.Parallel()
+	nodes := startNodes(t, 2, newDatabase(t))
+	a, b := nodes[0].theApp(), nodes[0].theApp().at(nodes[1])
+	tk := a.connect(t)
+	b.alive(t, tk)
+	next := granted(t, b.refresh(t, tk.refresh))
+	if again := granted(t, a.refresh(t, tk.refresh)); again.refresh != next.refresh {
+		t.Errorf("two nodes gave two successors of one refresh token")
+	}
+	if r := nodes[1].get(t, "/invalidate", bearer(next.access)); r.Status != 204 {
+		t.Fatalf("invalidate: %d %s", r.Status, r.Body)
+	}
+	a.over(t, next)
+	b.over(t, next)
+
+	// A code that is redeemed at both.
+	code := a.code(t)
+	tk = granted(t, nodes[1].post(t, "/token", b.redemption(code)))
+	refused(t, nodes[0].post(t, "/token", a.redemption(code)), 400, "invalid_grant")
+	b.over(t, tk)
+}
