@@ -48,7 +48,7 @@ func (e *Engine) caller(ctx context.Context, req *TokenRequest, grant symbolon.G
 	if !app.MayUse(grant) {
 		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.")
 	}
-	if c.binding, err = e.boundTo(app, &req.Proof, now); err != nil {
+	if c.binding, err = e.boundTo(ctx, app, &req.Proof, now); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -38,7 +38,7 @@ type proofClaims struct {
 
 // checkProof checks a request's DPoP proof (RFC 9449 §4.3) and returns the key
 // that it proves. Where an access token is shown, the proof must be for it.
-func (e *Engine) checkProof(p *Proof, shown string, now time.Time) (symbolon.Binding, error) {
+func (e *Engine) checkProof(ctx context.Context, p *Proof, shown string, now time.Time) (symbolon.Binding, error) {
 	var none symbolon.Binding
 	if len(p.DPoP) != 1 {
 		return none, refuse(InvalidDPoPProof, "There must be exactly one DPoP header.")
@@ -86,27 +86,46 @@ func (e *Engine) checkProof(p *Proof, shown string, now time.Time) (symbolon.Bin
 			return none, refuse(UseDPoPNonce, "The DPoP proof must have the nonce that stands in the header DPoP-Nonce of this answer.")
 		}
 	}
-	binding := symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: thumbprint}
-	switch e.proofs.spend(onceKey(string(thumbprint[:]), claims.ID, claims.Method, own), until, now) {
+	if err := e.spendProof(ctx, onceKey("dpop", string(thumbprint[:]), claims.ID, claims.Method, own), until, now); err != nil {
+		return none, err
+	}
+	return symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: thumbprint}, nil
+}
+
+// spendProof has a proof count once: on this node, and on all of those that share
+// the store (RFC 9449 §11.1).
+func (e *Engine) spendProof(ctx context.Context, key [32]byte, until, now time.Time) error {
+	used := refuse(InvalidDPoPProof, "The DPoP proof was used before; make another one, with another jti, for each request.")
+	switch e.proofs.spend(key, until, now) {
 	case proofUsed:
-		return none, refuse(InvalidDPoPProof, "The DPoP proof was used before; make another one, with another jti, for each request.")
+		return used
 	case proofsFull:
 		r := refuse(Unavailable, "More DPoP proofs came than the server can remember; send the request again shortly.")
 		r.RetryAfter = time.Second
-		return none, r
+		return r
 	}
-	return binding, nil
+	if !e.cfg.Shared {
+		return nil
+	}
+	_, first, err := e.store.Once(ctx, symbolon.Once{Key: key, ExpiresAt: until, Now: now})
+	switch {
+	case err != nil:
+		return storeError(err)
+	case !first:
+		return used
+	}
+	return nil
 }
 
 // boundTo decides which key the tokens of a request are bound to.
-func (e *Engine) boundTo(app *symbolon.App, p *Proof, now time.Time) (symbolon.Binding, error) {
+func (e *Engine) boundTo(ctx context.Context, app *symbolon.App, p *Proof, now time.Time) (symbolon.Binding, error) {
 	var none symbolon.Binding
 	if app.Settings.TLSTokens && len(p.DPoP) > 0 {
 		// The owner said to what; a key of the caller's choice binds it to whoever calls.
 		return none, refuse(InvalidRequest, "The tokens of this app are bound to its TLS client certificate, never to the key of a DPoP proof; leave the header DPoP out.").from(app.ID)
 	}
 	if len(p.DPoP) > 0 {
-		b, err := e.checkProof(p, "", now)
+		b, err := e.checkProof(ctx, p, "", now)
 		if err != nil {
 			return none, storeError(err).from(app.ID)
 		}
@@ -152,7 +171,7 @@ func (e *Engine) held(ctx context.Context, s *Shown) (*symbolon.AccessToken, err
 		s.DPoP = true
 		return nil, s.challenged(refuse(InvalidToken, "The access token is bound to a key; send it as Authorization: DPoP TOKEN, with a DPoP proof.").from(token.Client))
 	case bound == symbolon.BoundByDPoP:
-		proven, err := e.checkProof(&s.Proof, s.Token, e.clock.Now())
+		proven, err := e.checkProof(ctx, &s.Proof, s.Token, e.clock.Now())
 		if err != nil {
 			return nil, s.challenged(storeError(err).from(token.Client))
 		}
@@ -265,8 +284,7 @@ func (e *Engine) nonceEnds(text string, now time.Time) time.Time {
 }
 
 // proofs remembers the DPoP proofs that were used on this node, until they would
-// be refused for their age. That another node takes one of them once more is
-// docs/decisions/0016-dpop-proofs.md.
+// be refused for their age: docs/decisions/0016-dpop-proofs.md.
 type proofs [proofShards]struct {
 	mu   sync.Mutex
 	used map[[32]byte]int64 // until when, in Unix milliseconds

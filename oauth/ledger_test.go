@@ -319,7 +319,7 @@ var ledger = map[string][]row{
 		{"RFC9449-4.3-3", "TestProof", ""},
 		{"RFC9449-4.3-4", "TestProof", ""},
 		{"RFC9449-4.3-5", "TestProof", ""},
-		{"RFC9449-11.1-a", "TestProofReplay", ""},
+		{"RFC9449-11.1-a", "TestProofReplayAtAnotherNode", ""},
 		{"RFC9449-4.3-6", "TestProof", ""},
 		{"RFC9449-5-a", "elsewhere", ""},
 		{"RFC9449-5.2-a", "TestBoundRefresh", ""},
