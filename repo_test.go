@@ -142,7 +142,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},
 
-		"bench": {ours: []string{".", "seal", "sqlite"}, others: []string{"github.com/go-jose/go-jose/v4"}},
+		"bench": {ours: []string{".", "seal", "sqlite", "internal/pgtest"}, others: []string{"github.com/go-jose/go-jose/v4"}},
 		"e2e":   {ours: []string{"internal/pgtest"}},
 	}
 	// The engine is pure, and the root and the stores know nothing of HTTP.

@@ -26,6 +26,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
 )
@@ -37,6 +38,11 @@ func TestMain(m *testing.M) {
 		log.Fatal(serveBare(os.Args[2], os.Stdout))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "demo" {
+		// A node, by the name of its directory, is one on PostgreSQL.
+		i := slices.Index(os.Args, "--database")
+		if node := strings.Contains(strings.Join(os.Args, " "), "-node"); node != (i > 0) || node && !strings.HasPrefix(os.Args[i+1], "postgres://") {
+			log.Fatal("a node has no database, or another server has one: ", os.Args)
+		}
 		log.Fatal(serveFake())
 	}
 	os.Exit(m.Run())
@@ -75,6 +81,62 @@ func TestRun(t *testing.T) {
 	}
 	if len(b.report.Scenarios) != 2 || b.report.Startup.Runs != 2 || len(b.report.Memory) != 3 || b.report.Failures != 0 {
 		t.Errorf("%+v", b.report)
+	}
+}
+
+// The whole form on PostgreSQL, with a server that is told of the database, and
+// whose answers are a fake's.
+func TestRunOnPostgres(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(".", "run-*.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{Server: self, Dir: dir, Connections: 4, Rounds: 1, Time: 100 * time.Millisecond, log: t.Output()}
+	if err := b.settle(onPostgres, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.postgres(); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.report.Scenarios) != 2 || b.report.Scenarios[1].on(onPostgres) == nil || len(b.report.Postgres) == 0 || b.report.Failures != 0 {
+		t.Errorf("%+v", b.report)
+	}
+	if b.settle(onPostgres, "dpop") == nil || b.settle("", "nothing") == nil {
+		t.Error("a scenario is taken that cannot be measured")
+	}
+}
+
+// What PostgreSQL's processes use is theirs, also when they have ended.
+func TestClusterUse(t *testing.T) {
+	c, err := pgtest.New(pgtest.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Remove()
+	before, err := clusterTime(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The backend of Exec ends with it.
+	if err := c.Exec("postgres", "SELECT sum(n) FROM generate_series(1, 1000000) AS n"); err != nil {
+		t.Fatal(err)
+	}
+	after := before
+	for start := time.Now(); after-before < 30*time.Millisecond && time.Since(start) < 5*time.Second; time.Sleep(10 * time.Millisecond) {
+		if after, err = clusterTime(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if used := after - before; used < 30*time.Millisecond || used > 10*time.Second {
+		t.Errorf("adding up a million numbers took %v", used)
+	}
+	if memory, err := clusterMemory(c); err != nil || memory < 5<<20 || memory > 500<<20 {
+		t.Errorf("%d bytes of memory, %v", memory, err)
 	}
 }
 
@@ -188,9 +250,10 @@ func TestRatios(t *testing.T) {
 
 func TestGoals(t *testing.T) {
 	r := report{
-		Scenarios: []measurement{{"info", 0.85, []figures{{}, {ToFirst: spread{0.84, 0.8, 0.9}}, {ToSecond: spread{0.95, 0.9, 1}}}}},
-		Startup:   startup{Request: spread{Median: 100}},
-		Memory:    []memory{{Resident: 40e6}},
+		Scenarios: []measurement{{"info", goals{0.85, 0.8}, []figures{{}, {Target: onSQLite, ToFirst: spread{0.84, 0.8, 0.9}},
+			{Target: onPostgres, ToFirst: spread{0.8, 0.8, 0.9}}, {Target: onLarge, ToSecond: spread{0.95, 0.9, 1}}}}},
+		Startup: startup{Runs: 1, Request: spread{Median: 100}},
+		Memory:  []memory{{Resident: 40e6}},
 	}
 	verdicts := func() (s string) {
 		for _, g := range r.goals() {
@@ -198,19 +261,23 @@ func TestGoals(t *testing.T) {
 		}
 		return s
 	}
-	// info, scale, growth, start, memory
-	if got := verdicts(); got != "-??+-" {
+	// info on each store, scale, growth, start, memory
+	if got := verdicts(); got != "-+??+-" {
 		t.Errorf("a quick run: %s", got)
 	}
 	r.Scenarios[0].Figures[1].ToFirst.Median = 0.85
-	r.Scale = &scale{InTurn: measurement{Figures: []figures{{}, {}, {ToSecond: spread{Median: 0.89}}}}, Before: files{100, 10}, After: files{100, 50}}
-	// info, its change, refresh of many, growth, start, memory
-	if got := verdicts(); got != "++-++-" {
+	r.Scale = &scale{InTurn: measurement{Figures: []figures{{}, {}, {Target: onLarge, ToSecond: spread{Median: 0.89}}}}, Before: files{100, 10}, After: files{100, 50}}
+	// info on each store, its change, refresh of many, growth, start, memory
+	if got := verdicts(); got != "+++-++-" {
 		t.Errorf("a full run: %s", got)
 	}
 	r.Scale.After.Database++
-	if got := verdicts(); got != "++--+-" {
+	if got := verdicts(); got != "+++--+-" {
 		t.Errorf("a file that grew: %s", got)
+	}
+	r.Startup, r.Scenarios[0].Figures[2].ToFirst.Median = startup{}, 0.79
+	if got := verdicts(); got != "+-" {
+		t.Errorf("a short form: %s", got)
 	}
 }
 
@@ -277,15 +344,18 @@ func newFake(t *testing.T) (*fake, *process) {
 	return f, &process{addr: host, app: newCaller(host, "app", "s&cret", "https://a.test/cb?x=1")}
 }
 
+// on makes a target of one server.
+func on(p *process) target { return target{nodes: []*process{p}} }
+
 func TestLoadSpeaksEveryScenario(t *testing.T) {
 	for _, s := range stepScenarios() {
 		t.Run(s.name, func(t *testing.T) {
 			_, p := newFake(t)
-			talks, err := (&bench{Connections: 8}).same(s)(target{process: p})
+			talks, err := (&bench{Connections: 8}).same(s)(on(p))
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := load(p.addr, os.Getpid(), talks, span{warm: 20 * time.Millisecond, time: 100 * time.Millisecond})
+			o, err := load(on(p), talks, span{warm: 20 * time.Millisecond, time: 100 * time.Millisecond})
 			if err != nil || o.failures != 0 || o.done == 0 {
 				t.Fatalf("%d done, %d failures %q, %v", o.done, o.failures, o.samples, err)
 			}
@@ -341,16 +411,16 @@ func TestStandardTalks(t *testing.T) {
 	b := &bench{Connections: 2, Time: 100 * time.Millisecond}
 	for name, path := range map[string]string{"credentials": pathCredentials, "introspect": pathIntrospect, "jwt-issue": pathIssueJWT, "jwt-check": pathCheckJWT, "dpop": pathProve} {
 		clear(asked)
-		talks, err := b.standardTalks(name)(target{process: p})
+		talks, err := b.standardTalks(name)(on(p))
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := load(host, os.Getpid(), talks, span{count: 50})
+		o, err := load(on(p), talks, span{count: 50})
 		if err != nil || o.failures != 0 || asked[path] < 50 {
 			t.Errorf("%s: %d failures %q, asked %v, %v", name, o.failures, o.samples, asked, err)
 		}
 		wrong = true
-		if o, err = load(host, os.Getpid(), talks, span{count: 5}); err != nil || o.failures == 0 {
+		if o, err = load(on(p), talks, span{count: 5}); err != nil || o.failures == 0 {
 			t.Errorf("%s: a wrong answer is not counted (%v)", name, err)
 		}
 		wrong = false
@@ -364,13 +434,13 @@ func TestLoadStopsAfterACount(t *testing.T) {
 	for i := range talks {
 		talks[i] = &flow{caller: p.app, born: func(token []byte) { born = append(born, slices.Clone(token)) }}
 	}
-	o, err := load(p.addr, os.Getpid(), talks, span{count: 100})
+	o, err := load(on(p), talks, span{count: 100})
 	if err != nil || o.failures != 0 || o.done != 100 || len(born) < 100 {
 		t.Fatalf("%d done, %d born, %d failures %q, %v", o.done, len(born), o.failures, o.samples, err)
 	}
 	// One connection refreshes them all in turn, twice over.
 	r := &refresh{flow: flow{caller: p.app}, tokens: born}
-	o, err = load(p.addr, os.Getpid(), []talk{r}, span{count: uint64(2 * len(born))})
+	o, err = load(on(p), []talk{r}, span{count: uint64(2 * len(born))})
 	if err != nil || o.failures != 0 || int(o.done) != 2*len(born) {
 		t.Fatalf("%d done, %d failures %q, %v", o.done, o.failures, o.samples, err)
 	}
@@ -382,11 +452,11 @@ func TestLoadCountsEveryWrongAnswer(t *testing.T) {
 			spoken := path == "/authorize" || path == "/token" || path == "/"+s.name
 			f, p := newFake(t)
 			f.spoil = path
-			talks, err := (&bench{Connections: 4}).same(s)(target{process: p})
+			talks, err := (&bench{Connections: 4}).same(s)(on(p))
 			if err != nil {
 				t.Fatal(err)
 			}
-			o, err := load(p.addr, os.Getpid(), talks, span{time: 100 * time.Millisecond})
+			o, err := load(on(p), talks, span{time: 100 * time.Millisecond})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -401,7 +471,7 @@ func TestLoadNoticesALostConnection(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }))
 	defer s.Close()
 	host := s.Listener.Addr().String()
-	o, err := load(host, os.Getpid(), []talk{&flow{caller: newCaller(host, "a", "b", "c")}}, span{time: time.Second})
+	o, err := load(on(&process{addr: host}), []talk{&flow{caller: newCaller(host, "a", "b", "c")}}, span{time: time.Second})
 	if err == nil || o.failures != 1 {
 		t.Errorf("%+v, %v", o, err)
 	}
@@ -433,7 +503,7 @@ func TestBareHandlerAnswersWithTheSameBytes(t *testing.T) {
 func TestReportPrintsAndFails(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bench.json")
 	b := &bench{JSON: file}
-	b.report.Scenarios = []measurement{{"info", 0.85, []figures{{Target: "bare"}, {Target: "symbolon", ToFirst: spread{0.5, 0.4, 0.6}}}}}
+	b.report.Scenarios = []measurement{{"info", goals{SQLite: 0.85}, []figures{{Target: onNothing}, {Target: onSQLite, ToFirst: spread{0.5, 0.4, 0.6}}}}}
 	b.report.Startup.Request.Median = 50
 	var out strings.Builder
 	if err := b.finish(&out); err != nil || !strings.Contains(out.String(), "MISSED") {
@@ -458,14 +528,14 @@ func TestProcFiles(t *testing.T) {
 	if err != nil || all < 1<<20 || anonymous > all {
 		t.Errorf("resident: %d, %d, %v", all, anonymous, err)
 	}
-	before, err := usedSoFar(os.Getpid())
+	before, err := on(&process{}).used()
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Work until one of the clocks says 100 ms; the others must say about so.
 	var u used
 	for start := time.Now(); u.own < 100*time.Millisecond && time.Since(start) < 10*time.Second; {
-		after, err := usedSoFar(os.Getpid())
+		after, err := on(&process{}).used()
 		if err != nil {
 			t.Fatal(err)
 		}

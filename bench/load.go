@@ -63,9 +63,8 @@ type client struct {
 }
 
 // load speaks to a server, one talk a connection, each with one request under
-// way at any time. The last requests are answered before it returns. The
-// process with the id pid is the server, whose processor time it takes.
-func load(addr string, pid int, talks []talk, s span) (*outcome, error) {
+// way at any time. The last requests are answered before it returns.
+func load(t target, talks []talk, s span) (*outcome, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
@@ -75,9 +74,9 @@ func load(addr string, pid int, talks []talk, s span) (*outcome, error) {
 	defer syscall.Close(epoll)
 	clients := make([]client, len(talks))
 	for i := range clients {
-		fd, err := dial(addr)
+		fd, err := dial(t.node(i).addr)
 		if err != nil {
-			return nil, fmt.Errorf("connection %d to %s: %w", i+1, addr, err)
+			return nil, fmt.Errorf("connection %d to %s: %w", i+1, t.node(i).addr, err)
 		}
 		defer syscall.Close(fd)
 		clients[i] = client{talk: talks[i], fd: fd, buf: make([]byte, 16<<10)}
@@ -86,7 +85,7 @@ func load(addr string, pid int, talks []talk, s span) (*outcome, error) {
 			return nil, fmt.Errorf("epoll: %w", err)
 		}
 	}
-	return drive(epoll, clients, pid, s)
+	return drive(epoll, clients, t, s)
 }
 
 func dial(addr string) (int, error) {
@@ -108,7 +107,7 @@ func dial(addr string) (int, error) {
 	return fd, err
 }
 
-func drive(epoll int, clients []client, pid int, s span) (*outcome, error) {
+func drive(epoll int, clients []client, t target, s span) (*outcome, error) {
 	var (
 		o         = new(outcome)
 		start     = time.Now()
@@ -164,13 +163,13 @@ func drive(epoll int, clients []client, pid int, s span) (*outcome, error) {
 			}
 			if !measuring && (now >= s.warm || o.failures >= maxFailures) {
 				measuring, from = true, now
-				if before, err = usedSoFar(pid); err != nil {
+				if before, err = t.used(); err != nil {
 					return nil, err
 				}
 			}
 			if !closing && measuring && s.over(now-from, o) {
 				closing, o.elapsed = true, now-from
-				after, err := usedSoFar(pid)
+				after, err := t.used()
 				if err != nil {
 					return nil, err
 				}

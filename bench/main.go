@@ -5,9 +5,10 @@
 // the ratio between the two: it says what the server adds, and it holds on
 // machines of other speeds.
 //
-//	make bench                        about a minute
+//	make bench                        about two minutes
 //	go run ./bench --full             with 1,000,000 connections, about ten minutes
 //	go run ./bench --scenario info    one scenario only
+//	go run ./bench postgres           info and refresh on PostgreSQL only, half a minute
 //	go run ./bench generator          the load against the bare handler alone
 //
 // It ends with 1 when any answer was not as it must be, with --strict also
@@ -35,6 +36,7 @@ type bench struct {
 	Rounds      int           // for each scenario and target
 	Warm, Time  time.Duration // of each round: not measured, measured
 	Scenarios   []string
+	Postgres    bool          // also on PostgreSQL
 	Full        bool          // also with a store of Many connections
 	Many        int           // connections in the large store
 	Refreshes   int           // of which the growth of the files is measured
@@ -55,7 +57,8 @@ func main() {
 	}
 	keep := flag.Bool("keep", false, "keep the directory with data and logs")
 	parent := flag.String("dir", os.TempDir(), "where to make data directories; on the disk to be measured")
-	names := flag.String("scenario", "info,refresh,flow,credentials,introspect,jwt-issue,jwt-check,dpop", "scenarios to run, separated by commas")
+	names := flag.String("scenario", "", "scenarios to run, separated by commas (default all of info,refresh,flow,credentials,introspect,jwt-issue,jwt-check,dpop)")
+	flag.BoolVar(&b.Postgres, "postgres", true, "also measure on PostgreSQL, in a temporary cluster")
 	flag.StringVar(&b.Server, "server", "bin/symbolon", "the built program")
 	flag.IntVar(&b.Connections, "connections", 64, "keep-alive connections of the load")
 	flag.IntVar(&b.Rounds, "rounds", 0, "rounds for each scenario (default 3, with --full 5)")
@@ -68,29 +71,20 @@ func main() {
 	flag.BoolVar(&b.Strict, "strict", false, "a missed goal is a failure")
 	flag.Parse()
 
-	generator := flag.NArg() == 1 && flag.Arg(0) == "generator"
-	if flag.NArg() > 0 && !generator {
-		fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", flag.Arg(0))
-		os.Exit(2)
-	}
-	if b.Rounds == 0 {
-		b.Rounds = 3
-		if b.Full {
-			b.Rounds = 5
-		}
-	}
-	if b.Time == 0 {
-		b.Time = 2 * time.Second
-		if b.Full {
-			b.Time = 4 * time.Second
-		}
-	}
-	b.Scenarios = strings.Split(*names, ",")
-	for _, name := range b.Scenarios {
-		if !slices.ContainsFunc(scenarios, func(s scenario) bool { return s.name == name }) {
-			fmt.Fprintf(os.Stderr, "bench: error: no scenario %q; see --help\n", name)
+	run := b.run
+	if flag.NArg() > 0 {
+		forms := map[string]func() error{"generator": b.generator, onPostgres: b.postgres}
+		if run = forms[flag.Arg(0)]; run == nil || flag.NArg() > 1 {
+			fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", flag.Args())
 			os.Exit(2)
 		}
+	}
+	if err := b.settle(flag.Arg(0), *names); err != nil {
+		fmt.Fprintf(os.Stderr, "bench: error: %v; see --help\n", err)
+		os.Exit(2)
+	}
+	if *parent != os.TempDir() {
+		os.Setenv("TMPDIR", *parent) // where clusters are made
 	}
 	dir, err := os.MkdirTemp(*parent, "symbolon-bench-")
 	if err == nil {
@@ -105,11 +99,7 @@ func main() {
 				os.Exit(130)
 			}()
 		}
-		if generator {
-			err = b.generator()
-		} else {
-			err = b.run()
-		}
+		err = run()
 	}
 	code := 0
 	if err != nil {
@@ -122,6 +112,44 @@ func main() {
 		os.RemoveAll(dir)
 	}
 	os.Exit(code)
+}
+
+// settle fills in what was not given, for a form of the run, and checks what was.
+func (b *bench) settle(form, names string) error {
+	if b.Rounds == 0 {
+		b.Rounds = 3
+		if b.Full {
+			b.Rounds = 5
+		}
+	}
+	if b.Time == 0 {
+		b.Time = 2 * time.Second
+		if b.Full {
+			b.Time = 4 * time.Second
+		}
+	}
+	b.Scenarios = strings.Split(names, ",")
+	switch {
+	case names == "" && form == onPostgres:
+		b.Scenarios = []string{"info", "refresh"}
+	case names == "":
+		b.Scenarios = nil
+		for _, s := range scenarios {
+			if form == "" || s.talk != nil { // there is a second app in a whole run only
+				b.Scenarios = append(b.Scenarios, s.name)
+			}
+		}
+	}
+	for _, name := range b.Scenarios {
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return fmt.Errorf("no scenario %q", name)
+		}
+		if form != "" && scenarios[i].talk == nil {
+			return fmt.Errorf("%s is not measured by %q", name, form)
+		}
+	}
+	return nil
 }
 
 func (b *bench) progress(format string, args ...any) {
@@ -148,7 +176,7 @@ func (b *bench) same(s scenario) func(target) ([]talk, error) {
 	return func(t target) ([]talk, error) {
 		talks := make([]talk, b.Connections)
 		for i := range talks {
-			talks[i] = s.talk(t.app)
+			talks[i] = s.talk(t.node(i).app)
 		}
 		return talks, nil
 	}
@@ -191,28 +219,30 @@ func (b *bench) run() error {
 		return err
 	}
 	defer bare.stop()
-	targets := []target{{"bare", bare}, {"small", real}}
+	targets := []target{{name: onNothing, nodes: []*process{bare}}, {name: onSQLite, nodes: []*process{real}}}
+	if b.Postgres {
+		s, err := b.startShared(1)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		b.report.Postgres = s.settings
+		time.Sleep(b.Rest / 5)
+		if err := b.idle("after start", "PostgreSQL", s.nodes[0]); err != nil {
+			return err
+		}
+		targets = append(targets, s.target)
+	}
 	var many *large
 	if b.Full {
 		if many, err = b.enlarge(); err != nil {
 			return fmt.Errorf("the large store: %w", err)
 		}
 		defer many.stop()
-		targets = append(targets, target{"large", many.process})
+		targets = append(targets, target{name: onLarge, nodes: []*process{many.process}})
 	}
-	for _, s := range scenarios {
-		if !slices.Contains(b.Scenarios, s.name) {
-			continue
-		}
-		measured := targets
-		if s.talk == nil {
-			measured = targets[:2] // how many connections there are is nothing to them
-		}
-		f, err := b.rounds(s.name, measured, b.same(s))
-		if err != nil {
-			return err
-		}
-		b.report.Scenarios = append(b.report.Scenarios, measurement{Name: s.name, Goal: s.goal, Figures: f})
+	if err := b.measure(targets); err != nil {
+		return err
 	}
 	if b.Full {
 		if err := b.scale(many, targets); err != nil {
@@ -222,7 +252,7 @@ func (b *bench) run() error {
 	b.progress("%v of rest, then the memory", b.Rest)
 	time.Sleep(b.Rest)
 	for _, t := range targets[1:] {
-		if err := b.idle("after load and rest", t.name+" store", t.process); err != nil {
+		if err := b.idle("after load and rest", storeName[t.name], t.nodes[0]); err != nil {
 			return err
 		}
 	}
@@ -236,6 +266,28 @@ func (b *bench) run() error {
 	return b.finish(os.Stdout)
 }
 
+// storeName is how a report calls what a target has its data in.
+var storeName = map[string]string{onSQLite: "small store", onPostgres: "PostgreSQL", onLarge: "large store"}
+
+// measure goes through the scenarios that were asked for.
+func (b *bench) measure(targets []target) error {
+	for _, s := range scenarios {
+		if !slices.Contains(b.Scenarios, s.name) {
+			continue
+		}
+		measured := targets
+		if s.talk == nil {
+			measured = targets[:2] // the store is nothing to them
+		}
+		f, err := b.rounds(s.name, measured, b.same(s))
+		if err != nil {
+			return err
+		}
+		b.report.Scenarios = append(b.report.Scenarios, measurement{Name: s.name, Goal: s.goal, Figures: f})
+	}
+	return nil
+}
+
 // generator shows how much the load itself can do, against the bare handler
 // with answers of about the server's size. No figure of it is a result.
 func (b *bench) generator() error {
@@ -246,10 +298,10 @@ func (b *bench) generator() error {
 	defer bare.stop()
 	fmt.Printf("%-8s %10s %8s %8s %11s %9s %9s\n", "", "per second", "p50 ms", "p99 ms", "server µs", "load µs", "load busy")
 	for _, s := range scenarios {
-		if s.talk == nil {
-			continue // there is no second app
+		if !slices.Contains(b.Scenarios, s.name) {
+			continue
 		}
-		f, err := b.rounds(s.name, []target{{"bare", bare}}, b.same(s))
+		f, err := b.rounds(s.name, []target{{name: onNothing, nodes: []*process{bare}}}, b.same(s))
 		if err != nil {
 			return err
 		}

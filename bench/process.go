@@ -36,9 +36,10 @@ type greeting struct {
 }
 
 // startServer starts the real server on a data directory. Its log is appended
-// to the file log.
-func startServer(program, data, log string) (*process, greeting, error) {
-	return start(exec.Command(program, "demo", "--listen", "127.0.0.1:0", "--data", data, "--json"), log)
+// to the file log. More flags may follow.
+func startServer(program, data, log string, flags ...string) (*process, greeting, error) {
+	flags = append([]string{"demo", "--listen", "127.0.0.1:0", "--data", data, "--json"}, flags...)
+	return start(exec.Command(program, flags...), log)
 }
 
 func start(cmd *exec.Cmd, log string) (*process, greeting, error) {
@@ -86,7 +87,13 @@ func tail(file string) string {
 	return string(b[max(0, len(b)-500):])
 }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
+// pid is this process where none was started, as in tests.
+func (p *process) pid() int {
+	if p.cmd == nil {
+		return os.Getpid()
+	}
+	return p.cmd.Process.Pid
+}
 
 // stop asks the server to end and waits for it. The error is its exit status.
 func (p *process) stop() error {
@@ -129,8 +136,8 @@ func resident(pid int) (all, anonymous int64, err error) {
 	return all, anonymous, nil
 }
 
-// processorTime returns how long the process has run on all cores so far, to
-// 10 ms.
+// processorTime returns how long the process, and those of its children that have
+// ended, have run on all cores so far, to 10 ms.
 func processorTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -138,11 +145,11 @@ func processorTime(pid int) (time.Duration, error) {
 	}
 	// The second field is the name in parentheses, which may hold anything.
 	f := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(f) < 13 {
+	if len(f) < 15 {
 		return 0, fmt.Errorf("/proc/%d/stat is too short", pid)
 	}
 	var ticks int64
-	for _, field := range f[11:13] { // utime and stime, in 1/100 s on Linux
+	for _, field := range f[11:15] { // utime, stime, cutime and cstime, in 1/100 s on Linux
 		n, err := strconv.ParseInt(string(field), 10, 64)
 		if err != nil {
 			return 0, err
@@ -179,27 +186,25 @@ func machineTime() (time.Duration, error) {
 
 // used is how long processors have worked.
 type used struct {
-	server time.Duration
-	own    time.Duration // for the load
-	all    time.Duration // for everyone on the machine
+	server   time.Duration
+	database time.Duration // for PostgreSQL
+	own      time.Duration // for the load
+	all      time.Duration // for everyone on the machine
 }
 
-// usedSoFar returns what a server, the load and all others have used.
-func usedSoFar(pid int) (u used, err error) {
-	if u.server, err = processorTime(pid); err != nil {
-		return u, err
-	}
+// readOthers fills in what the load and everyone have used so far.
+func (u *used) readOthers() (err error) {
 	if u.all, err = machineTime(); err != nil {
-		return u, err
+		return err
 	}
 	var own syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return u, err
+		return err
 	}
 	u.own = time.Duration(own.Utime.Nano() + own.Stime.Nano())
-	return u, nil
+	return nil
 }
 
 func (u used) since(before used) used {
-	return used{u.server - before.server, u.own - before.own, u.all - before.all}
+	return used{u.server - before.server, u.database - before.database, u.own - before.own, u.all - before.all}
 }

@@ -7,31 +7,69 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/symbolon/symbolon/internal/pgtest"
 )
 
 // scenario is one kind of work under load.
 type scenario struct {
 	name string
-	goal float64            // least ratio to the bare handler, or 0
+	goal goals              // least ratios to the bare handler
 	talk func(*caller) talk // nil for one of the standard surface
 }
 
-var scenarios = []scenario{
-	{"info", 0.85, func(c *caller) talk { return &info{flow: flow{caller: c}} }},
-	{"refresh", 0.60, func(c *caller) talk { return &refresh{flow: flow{caller: c}} }},
-	{"flow", 0.35, func(c *caller) talk { return &flow{caller: c} }},
+// goals are least ratios to the bare handler, 0 where there is none.
+type goals struct {
+	SQLite   float64 `json:"sqlite,omitempty"`
+	Postgres float64 `json:"postgres,omitempty"` // which shares the cores, too
+}
 
-	{"credentials", 0, nil}, // POST /oauth2/token, client credentials
-	{"introspect", 0, nil},  // POST /oauth2/introspect of such a token
-	{"jwt-issue", 0, nil},   // POST /oauth2/token, an access token that is a JWT
-	{"jwt-check", 0, nil},   // GET /info with one
-	{"dpop", 0, nil},        // GET /info with a bound token and a proof
+var scenarios = []scenario{
+	{"info", goals{0.85, 0.85}, func(c *caller) talk { return &info{flow: flow{caller: c}} }},
+	{"refresh", goals{0.60, 0.40}, func(c *caller) talk { return &refresh{flow: flow{caller: c}} }},
+	{"flow", goals{0.35, 0}, func(c *caller) talk { return &flow{caller: c} }},
+
+	{"credentials", goals{}, nil}, // POST /oauth2/token, client credentials
+	{"introspect", goals{}, nil},  // POST /oauth2/introspect of such a token
+	{"jwt-issue", goals{}, nil},   // POST /oauth2/token, an access token that is a JWT
+	{"jwt-check", goals{}, nil},   // GET /info with one
+	{"dpop", goals{}, nil},        // GET /info with a bound token and a proof
 }
 
 // target is a server under load, with what tells it from the others.
 type target struct {
-	name string
-	*process
+	name    string
+	nodes   []*process      // the load is spread over them
+	cluster *pgtest.Cluster // the PostgreSQL that they share, or nil
+}
+
+// The names of targets.
+const (
+	onNothing  = "bare"
+	onSQLite   = "sqlite"
+	onPostgres = "postgres"
+	onLarge    = "large" // SQLite, too
+)
+
+// node is where connection i of the load goes.
+func (t target) node(i int) *process { return t.nodes[i%len(t.nodes)] }
+
+// used returns what the nodes, their database, the load and all others have
+// used so far.
+func (t target) used() (u used, err error) {
+	for _, p := range t.nodes {
+		worked, err := processorTime(p.pid())
+		if err != nil {
+			return u, err
+		}
+		u.server += worked
+	}
+	if t.cluster != nil {
+		if u.database, err = clusterTime(t.cluster); err != nil {
+			return u, err
+		}
+	}
+	return u, u.readOthers()
 }
 
 // figures is what one target showed in one scenario.
@@ -41,9 +79,11 @@ type figures struct {
 	Rounds    []float64 `json:"rounds_per_second"`
 	P50       float64   `json:"p50_ms"` // over all rounds, of one unit of work
 	P99       float64   `json:"p99_ms"`
-	// ServerCPU and LoadCPU are microseconds of processor time per unit of work.
-	ServerCPU float64 `json:"server_cpu_us"`
-	LoadCPU   float64 `json:"load_cpu_us"`
+	// ServerCPU, DatabaseCPU and LoadCPU are microseconds of processor time per
+	// unit of work: of the server's processes, of PostgreSQL's, and of the load.
+	ServerCPU   float64 `json:"server_cpu_us"`
+	DatabaseCPU float64 `json:"database_cpu_us,omitempty"`
+	LoadCPU     float64 `json:"load_cpu_us"`
 	// The same ratios as the processor time alone would allow them, load
 	// included. Work of others on the machine moves them less.
 	ToFirstByCPU  float64 `json:"to_first_by_cpu"`
@@ -51,7 +91,7 @@ type figures struct {
 	// LoadBusy is the share of one core that the load used. It has one thread:
 	// near 1, the figures say more about the load than about the server.
 	LoadBusy float64 `json:"load_busy"`
-	// Others is how many cores were busy with neither server nor load.
+	// Others is how many cores were busy with none of these.
 	Others float64 `json:"others_busy"`
 	// ToFirst compares each round with the same round of the first target, and
 	// ToSecond with that of the second. They are empty for those themselves.
@@ -110,7 +150,7 @@ func (b *bench) rounds(name string, targets []target, talks func(target) ([]talk
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", name, t.name, err)
 			}
-			o, err := load(t.addr, t.pid(), said, span{warm: b.Warm, time: b.Time})
+			o, err := load(t, said, span{warm: b.Warm, time: b.Time})
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", name, t.name, err)
 			}
@@ -134,7 +174,7 @@ func (b *bench) rounds(name string, targets []target, talks func(target) ([]talk
 }
 
 func byCPU(f, base figures) float64 {
-	return ratios([]float64{base.ServerCPU + base.LoadCPU}, []float64{f.ServerCPU + f.LoadCPU})[0]
+	return ratios([]float64{base.ServerCPU + base.LoadCPU}, []float64{f.ServerCPU + f.DatabaseCPU + f.LoadCPU})[0]
 }
 
 func summarize(name string, outcomes []*outcome) figures {
@@ -150,6 +190,7 @@ func summarize(name string, outcomes []*outcome) figures {
 		done += o.done
 		elapsed += o.elapsed
 		u.server += o.used.server
+		u.database += o.used.database
 		u.own += o.used.own
 		u.all += o.used.all
 	}
@@ -158,9 +199,10 @@ func summarize(name string, outcomes []*outcome) figures {
 	f.P99 = milliseconds(latency.quantile(0.99))
 	if done > 0 {
 		f.ServerCPU = float64(u.server.Microseconds()) / float64(done)
+		f.DatabaseCPU = float64(u.database.Microseconds()) / float64(done)
 		f.LoadCPU = float64(u.own.Microseconds()) / float64(done)
 		f.LoadBusy = u.own.Seconds() / elapsed.Seconds()
-		f.Others = (u.all - u.server - u.own).Seconds() / elapsed.Seconds()
+		f.Others = (u.all - u.server - u.database - u.own).Seconds() / elapsed.Seconds()
 	}
 	return f
 }

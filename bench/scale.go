@@ -23,7 +23,7 @@ type scale struct {
 	Connections int         `json:"connections"`
 	Filled      float64     `json:"filled_s"` // how long that took
 	Spread      int         `json:"spread"`   // connections that are refreshed in turn, in random order
-	InTurn      measurement `json:"in_turn"`  // refreshing those, beside one chain a connection in the small store
+	InTurn      measurement `json:"in_turn"`  // refreshing those, beside one chain a connection in a small one
 	Refreshes   uint64      `json:"refreshes"`
 	PerSecond   float64     `json:"per_second"`
 	Before      files       `json:"files_before"`
@@ -239,7 +239,7 @@ func (b *bench) scale(l *large, targets []target) error {
 	}
 	one := b.same(scenarios[1])
 	figures, err := b.rounds("refresh of many in turn", targets, func(t target) ([]talk, error) {
-		if t.process == l.process {
+		if t.name == onLarge {
 			return many, nil
 		}
 		return one(t)
@@ -253,7 +253,7 @@ func (b *bench) scale(l *large, targets []target) error {
 		return err
 	}
 	b.progress("%d refreshes", b.Refreshes)
-	o, err := load(l.addr, l.pid(), many, span{count: uint64(b.Refreshes)})
+	o, err := load(target{name: onLarge, nodes: []*process{l.process}}, many, span{count: uint64(b.Refreshes)})
 	if err != nil {
 		return err
 	}

@@ -253,8 +253,8 @@ func (b *bench) proofs() int {
 // surface.
 func (b *bench) standardTalks(name string) func(target) ([]talk, error) {
 	return func(t target) ([]talk, error) {
-		s := t.standard
-		ask := plain(t.addr)
+		s := t.node(0).standard
+		ask := plain(t.node(0).addr)
 		talks := make([]talk, b.Connections)
 		failed := make([]error, b.Connections)
 		var all sync.WaitGroup

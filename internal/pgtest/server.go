@@ -137,6 +137,13 @@ func (c *Cluster) Thaw() error {
 	return c.server.Process.Signal(syscall.SIGCONT)
 }
 
+// Processes returns the ids of all of the server's processes, the first of them
+// first, for whoever measures what they use.
+func (c *Cluster) Processes() ([]int, error) {
+	family, err := childrenOf(c.server.Process.Pid)
+	return append([]int{c.server.Process.Pid}, family...), err
+}
+
 // stopFirst stops the first of the server's processes and returns the others.
 func (c *Cluster) stopFirst() ([]int, error) {
 	if err := c.server.Process.Signal(syscall.SIGSTOP); err != nil {
