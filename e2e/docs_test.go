@@ -145,6 +145,14 @@ func runPage(t *testing.T, name, commands string, expected []expectation) {
 		dir, set = at, nil
 		commands += fmt.Sprintf("\n[ \"$BASE $CLIENT_ID $CLIENT_SECRET\" = '%s %s %s' ] && cd \"$DATA\" && symbolon version >/dev/null\n", "http://127.0.0.1:8080", d.greet.ClientID, d.greet.ClientSecret)
 	}
+	if name == "docs/nodes.md" {
+		// It needs a PostgreSQL and a directory, and starts its own servers.
+		dir = at
+		set = append(set, postgresEnviron(t)...)
+		for _, port := range [...]string{"NODE1", "NODE2", "NODE3", "FRONT", "HAFRONT"} {
+			set = append(set, port+"="+freePort(t))
+		}
+	}
 	// What a page leaves running, since a command of it failed, would keep the output open.
 	commands = "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n" + commands
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)

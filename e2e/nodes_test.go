@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,6 +28,15 @@ func newDatabase(t testing.TB) string {
 	name, err := postgres.cluster.NewDatabase("")
 	must(t, err)
 	return postgres.cluster.URL(name)
+}
+
+// postgresEnviron is the environment in which PostgreSQL's own programs find that
+// cluster.
+func postgresEnviron(t testing.TB) []string {
+	t.Helper()
+	u, err := url.Parse(newDatabase(t))
+	must(t, err)
+	return []string{"PGHOST=" + u.Query().Get("host"), "PGPORT=" + u.Query().Get("port"), "PGUSER=" + u.User.Username()}
 }
 
 // startNodes starts demos that share a database, as an owner would: each has a
@@ -65,6 +75,7 @@ func (a *app) at(s *server) *app {
 	b.s = s
 	return &b
 }
+
 // What the nodes of one database have in common, as the API of one node has it.
 func TestNodesAreOne(t *testing.T) { // RFC7009-2.1-c, C34
 	t.Parallel()
