@@ -50,6 +50,9 @@ type Options struct {
 	// Wait is how long a call may take before it gives up, with Busy or with
 	// Unknown. Zero is three seconds.
 	Wait time.Duration
+	// Transfer opens a database that is being filled from another as well, and one
+	// that was left for another. It is for who carries the data, and serves nobody.
+	Transfer bool
 
 	dial pgconn.DialFunc // how tests come between us and the database
 }
@@ -103,8 +106,9 @@ const (
 // Open opens the database, after making and migrating its tables where needed.
 // Many nodes may do so at once. Errors are of kind NotFound when there are no
 // tables and none are to be made, Invalid when the URL is none, Denied when the
-// database is of the other sort, of a newer version or of another program, and
-// Busy when it cannot be read now.
+// database is of the other sort, of a newer version or of another program, or
+// when its data was moved away (symbolon.ErrMoved) or is still on its way here
+// (symbolon.ErrMoving), and Busy when it cannot be read now.
 func Open(ctx context.Context, options Options) (*DB, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)

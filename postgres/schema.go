@@ -116,7 +116,7 @@ func (db *DB) settleSort(ctx context.Context, c *pgxpool.Conn) (Mark, error) {
 		return Mark{}, err
 	}
 	mark, err := readMark(ctx, c)
-	if err == nil {
+	if err == nil && !db.options.Transfer {
 		err = whole(ctx, c)
 	}
 	if err != nil {
@@ -139,9 +139,9 @@ func whole(ctx context.Context, c *pgxpool.Conn) error {
 	case err != nil:
 		return err
 	case moved != "":
-		return symbolon.Errorf(symbolon.Denied, opOpen, "the data was moved from this database to %s", moved)
+		return &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Detail: "the data was moved from this database to " + moved, Err: symbolon.ErrMoved}
 	case moving:
-		return symbolon.Errorf(symbolon.Denied, opOpen, "data is being moved into this database, and that is not finished")
+		return &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Detail: "data is being moved into this database, and that is not finished", Err: symbolon.ErrMoving}
 	}
 	return nil
 }

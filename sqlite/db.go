@@ -41,6 +41,9 @@ type Options struct {
 	// Wait is how long a write waits for another process that holds the write
 	// lock before it gives up with Busy. Zero is two seconds.
 	Wait time.Duration
+	// Transfer opens a database that is being filled from another as well, and one
+	// that was left for another. It is for who carries the data, and serves nobody.
+	Transfer bool
 }
 
 // Create says what a new database is for.
@@ -89,7 +92,9 @@ const (
 // Open opens the database, after creating and migrating it where needed. Two
 // processes may do so at once. Errors are of kind NotFound when there is no
 // database and none is to be created, Denied when it is of the other sort, of a
-// newer version or of another program, and Busy when it cannot be read now.
+// newer version or of another program, or when its data was moved away
+// (symbolon.ErrMoved) or is still on its way here (symbolon.ErrMoving), and Busy
+// when it cannot be read now.
 func Open(ctx context.Context, options Options) (*DB, error) {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -159,22 +164,33 @@ func (db *DB) Check(ctx context.Context) error {
 	})
 }
 
+// opened returns the file, after having the writer open it where it has gone or was
+// replaced.
+func (db *DB) opened(ctx context.Context, op string) (*file, error) {
+	f := db.file.Load()
+	if f != nil && f.moved() == nil {
+		return f, nil
+	}
+	if err := db.write(ctx, op, func(*transaction) error { return nil }); err != nil {
+		return nil, err
+	}
+	if f = db.file.Load(); f == nil {
+		return nil, symbolon.Errorf(symbolon.Busy, op, "the store is away")
+	}
+	return f, nil
+}
+
 // read runs a read on the file that is open now. When the file has gone or was
 // replaced, it has the writer open the one that is there and looks once more.
 func (db *DB) read(ctx context.Context, op string, look func(f *file) error) error {
 	if err := ctx.Err(); err != nil {
 		return symbolon.Wrap(symbolon.Busy, op, err)
 	}
-	f := db.file.Load()
-	if f == nil || f.moved() != nil {
-		if err := db.write(ctx, op, func(*transaction) error { return nil }); err != nil {
-			return err
-		}
-		if f = db.file.Load(); f == nil {
-			return symbolon.Errorf(symbolon.Busy, op, "the store is away")
-		}
+	f, err := db.opened(ctx, op)
+	if err != nil {
+		return err
 	}
-	err := look(f)
+	err = look(f)
 	if err != nil && blameFor(err) != ownFault {
 		// Perhaps the file was overwritten: have the writer look at it.
 		_ = db.write(ctx, op, func(*transaction) error { return nil })

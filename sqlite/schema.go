@@ -19,7 +19,7 @@ import (
 var schema embed.FS
 
 // schemaVersion is the number of the last file in schema.
-const schemaVersion = 2
+const schemaVersion = 3
 
 const opOpen = "sqlite: open"
 
@@ -36,7 +36,7 @@ func openMigrated(ctx context.Context, options Options) (*file, Mark, error) {
 	if err != nil {
 		return nil, Mark{}, openError(options.Path, err)
 	}
-	mark, err := f.settle(ctx, options.Create)
+	mark, err := f.settle(ctx, options)
 	if err != nil {
 		return nil, Mark{}, openError(options.Path, errors.Join(err, f.close()))
 	}
@@ -170,8 +170,9 @@ func lock(ctx context.Context, path string) (func(), error) {
 }
 
 // settle decides the sort of a database that has none yet, and demands it of
-// one that has.
-func (f *file) settle(ctx context.Context, want *Create) (Mark, error) {
+// one that has, and demands that the data is here.
+func (f *file) settle(ctx context.Context, options Options) (Mark, error) {
+	want := options.Create
 	undecided := false
 	if err := f.reads.QueryRowContext(ctx, `SELECT sandbox IS NULL FROM mark`).Scan(&undecided); err != nil {
 		return Mark{}, err
@@ -195,7 +196,27 @@ func (f *file) settle(ctx context.Context, want *Create) (Mark, error) {
 		return Mark{}, symbolon.Errorf(symbolon.Denied, opOpen, "%s holds %s, and %s was asked for: the two are never mixed",
 			f.path, sort(mark.Sandbox), sort(want.Sandbox))
 	}
-	return mark, nil
+	if options.Transfer {
+		return mark, nil
+	}
+	return mark, f.whole(ctx)
+}
+
+// whole returns an error of kind Denied unless all of the data is in this database,
+// and nowhere else: see the schema of mark.
+func (f *file) whole(ctx context.Context) error {
+	var moving bool
+	var moved string
+	err := f.reads.QueryRowContext(ctx, `SELECT moving IS NOT NULL, coalesce(moved, '') FROM mark`).Scan(&moving, &moved)
+	switch {
+	case err != nil:
+		return err
+	case moved != "":
+		return &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Detail: "the data was moved from " + f.path + " to " + moved, Err: symbolon.ErrMoved}
+	case moving:
+		return &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Detail: "data is being moved into " + f.path + ", and that is not finished", Err: symbolon.ErrMoving}
+	}
+	return nil
 }
 
 func sort(sandbox bool) string {

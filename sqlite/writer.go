@@ -154,7 +154,7 @@ func (w *writer) begin() error {
 func (w *writer) commit(tx *transaction) error {
 	err := w.sweep.some(tx)
 	if err == nil {
-		_, err = tx.exec(`UPDATE mark SET commits = commits + 1`)
+		err = tx.count()
 	}
 	if err != nil {
 		w.rollback()
@@ -174,6 +174,16 @@ func (w *writer) commit(tx *transaction) error {
 	w.commits++
 	w.away.back()
 	return nil
+}
+
+// count counts the commit, unless the data has meanwhile been moved away: then
+// nothing is written here any more.
+func (tx *transaction) count() error {
+	n, err := tx.exec(`UPDATE mark SET commits = commits + 1 WHERE moved IS NULL`)
+	if err == nil && n == 0 {
+		return symbolon.ErrMoved
+	}
+	return err
 }
 
 // rollback ends the transaction, if SQLite has not done so itself.
