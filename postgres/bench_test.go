@@ -5,6 +5,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,6 +21,7 @@ func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
 	}
 	var next atomic.Int64
 	var all sync.WaitGroup
+	client, server := cpu(b)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for caller := range callers {
@@ -35,6 +37,23 @@ func (w *seeded) run(b *testing.B, do func(caller, i int) error) {
 	all.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
+	clientAfter, serverAfter := cpu(b)
+	b.ReportMetric(float64(clientAfter-client)/float64(b.N), "client-cpu-ns/op")
+	b.ReportMetric(float64(serverAfter-server)/float64(b.N), "server-cpu-ns/op")
+}
+
+// cpu returns the processor time that this process and the cluster have used.
+func cpu(b *testing.B) (client, server time.Duration) {
+	b.Helper()
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		b.Fatal(err)
+	}
+	server, err := theCluster(b).CPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), server
 }
 
 // sizes are the numbers of connections that the benchmarks run with. The large
