@@ -15,7 +15,7 @@ func together[Q, O any](t *testing.T, run func([]*request[Q, O]), asked ...Q) ([
 	t.Helper()
 	batch := make([]*request[Q, O], len(asked))
 	for i, q := range asked {
-		batch[i] = &request[Q, O]{ask: q}
+		batch[i] = &request[Q, O]{ask: q, since: time.Now()}
 	}
 	run(batch)
 	outs, errs := make([]O, len(asked)), make([]error, len(asked))

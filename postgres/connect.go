@@ -103,8 +103,8 @@ func insertAll(ctx context.Context, c *pgxpool.Conn, firsts map[symbolon.Connect
 	if closing := answers.Close(); err == nil {
 		err = closing
 	}
-	if err != nil {
-		return 0, committed(err)
+	if err = committed(c, err); err != nil {
+		return 0, err
 	}
 	for _, id := range born {
 		r := firsts[id]

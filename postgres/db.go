@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -32,7 +33,11 @@ import (
 // Options say which database to open and how.
 type Options struct {
 	// URL names the database, as in postgres://user:password@host:5432/name. It
-	// may name several hosts. What it leaves out comes from the environment, as
+	// may name several hosts, as in host1:5432,host2:5432: the one that takes
+	// changes is used, as with target_session_attrs=read-write, whatever the URL
+	// says of that. A host that answers nothing is waited for a second at most, and
+	// less when Wait would not reach for all, unless connect_timeout says how many
+	// seconds. What the URL leaves out comes from the environment, as
 	// for PostgreSQL's own programs. pool_max_conns bounds the connections for
 	// reads and rare changes, 8 when it is not set; the gathered changes take up
 	// to 4 beside them.
@@ -48,7 +53,8 @@ type Options struct {
 	// machine's.
 	Clock symbolon.Clock
 	// Wait is how long a call may take before it gives up, with Busy or with
-	// Unknown. Zero is three seconds.
+	// Unknown, whether it waits for its turn, for a connection, for a lock, or for
+	// the server or its standby. Zero is three seconds.
 	Wait time.Duration
 	// Transfer opens a database that is being filled from another as well, and one
 	// that was left for another. It is for who carries the data, and serves nobody.
@@ -84,6 +90,7 @@ type DB struct {
 	sandbox bool
 	pool    *pgxpool.Pool // for reads and rare changes
 	hot     *pgxpool.Pool // one connection for each group, so that no read makes them wait
+	hosts   hosts
 	away    away
 	sweep   sweep
 	closed  atomic.Bool
@@ -148,12 +155,14 @@ func (db *DB) openPools(ctx context.Context) error {
 		config.ConnConfig.DialFunc = db.options.dial
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = db.options.Wait
+		config.ConnConfig.ConnectTimeout = connectTimeout(&config.ConnConfig.Config, db.options.Wait)
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "symbolon"
 	}
-	config.AfterConnect = settleSession
+	config.ConnConfig.OnNotice = noteAlone
+	config.BeforeConnect = db.hosts.prefer
+	config.AfterConnect = db.settleSession
 	hot := config.Copy()
 	hot.MaxConns, hot.MinConns = groups, 0
 	if !strings.Contains(db.options.URL, "pool_max_conns") { // the driver's default is the number of processors
@@ -170,15 +179,22 @@ func (db *DB) openPools(ctx context.Context) error {
 }
 
 // settleSession sees to it that a connection keeps our promises, whatever the
-// server's defaults: each statement sees what was committed before it, and a
-// commit is on stable storage when it is answered.
-func settleSession(ctx context.Context, c *pgx.Conn) error {
+// server's defaults: each statement sees what was committed before it, a commit is
+// on stable storage when it is answered, and on a standby if there is one to wait
+// for, and a warning that it is not arrives. Who waits for a lock gives up before his call
+// does, so that it is known that nothing was done.
+func (db *DB) settleSession(ctx context.Context, c *pgx.Conn) error {
 	_, err := c.Exec(ctx, `
 		SELECT set_config('default_transaction_isolation', 'read committed', false),
 			set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-				ELSE current_setting('synchronous_commit') END, false)`, pgx.QueryExecModeSimpleProtocol)
+				ELSE current_setting('synchronous_commit') END, false),
+			set_config('client_min_messages', 'warning', false),
+			set_config('lock_timeout', $1, false)`, pgx.QueryExecModeSimpleProtocol, strconv.FormatInt(lockWait(db.options.Wait).Milliseconds(), 10))
 	return err
 }
+
+// lockWait is how long a statement waits for a lock, of the time that a call has.
+func lockWait(wait time.Duration) time.Duration { return wait * 3 / 4 }
 
 func (db *DB) closePools() {
 	db.hot.Close()

@@ -41,7 +41,7 @@ func open(t testing.TB, url string, options Options) *DB {
 // seeded is a database with one account, one app, and connections.
 type seeded struct {
 	*DB
-	name    string
+	name    string // of the database, where it is on the tests' cluster
 	account symbolon.AccountID
 	client  symbolon.ClientID
 	now     time.Time
@@ -57,13 +57,20 @@ func seed(t testing.TB, connections int, options Options) *seeded {
 // seedOn fills the database of that name.
 func seedOn(t testing.TB, name string, connections int, options Options) *seeded {
 	t.Helper()
-	c := theCluster(t)
+	w := seedAt(t, theCluster(t).URL(name), connections, options)
+	w.name = name
+	return w
+}
+
+// seedAt fills the database that the URL names.
+func seedAt(t testing.TB, url string, connections int, options Options) *seeded {
+	t.Helper()
 	w := &seeded{
-		name: name, account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
+		account: symbolon.NewAccountID(), client: symbolon.NewClientID(),
 		// The connections are born a tenth of a millisecond apart, up to now.
 		now: time.Now().Add(-time.Duration(connections) * time.Millisecond / 10).Truncate(time.Millisecond),
 	}
-	w.DB = open(t, c.URL(w.name), options)
+	w.DB = open(t, url, options)
 	ctx := t.Context()
 	for _, err := range []error{
 		w.PutAccount(ctx, symbolon.Account{ID: w.account, Username: "jane", CreatedAt: w.now}),

@@ -43,7 +43,10 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 
 type endRequest = request[symbolon.End, int]
 
-// endAll ends connections, and tokens that have none.
+// endAll ends connections, and tokens that have none. Whoever finds a connection
+// ended is told that it is over, so that must be as durable as an end: the end may
+// have been seen on the primary before a standby has it. The lock of the row is
+// enough of a change for the commit to wait for all that was committed before it.
 func (db *DB) endAll(ctx context.Context, c *pgxpool.Conn, batch []*endRequest) error {
 	err := db.transact(ctx, c, func(tx *transaction) error {
 		ids := make([]symbolon.ConnectionID, len(batch))
@@ -60,7 +63,9 @@ func (db *DB) endAll(ctx context.Context, c *pgxpool.Conn, batch []*endRequest) 
 			switch {
 			case row != nil && row.end(tx, r.ask.Reason, now):
 				r.out = 1
-			case row == nil && r.ask.Token:
+			case row != nil:
+				tx.wrote = true
+			case r.ask.Token:
 				tx.change(change{kind: symbolon.ConnectionEnded, connection: r.ask.Connection, at: now})
 				r.out = 1
 			}
@@ -81,7 +86,7 @@ func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID)
 }
 
 // endPair locks the account first, so that no connection of the pair is born
-// between the statements: see insertAll.
+// between the statements: see insertAll. The lock is a change, as in endAll.
 func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.ClientID, reason symbolon.Reason, now int64) (int64, error) {
 	var no int64
 	err := tx.row(`SELECT no FROM account WHERE id = $1 FOR UPDATE`, []any{string(account)}, &no)
@@ -91,6 +96,7 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 	if err != nil {
 		return 0, err
 	}
+	tx.wrote = true
 	forgotten, err := tx.exec(`DELETE FROM consent WHERE account_no = $1 AND client = $2`, no, string(client))
 	if err != nil {
 		return 0, err
@@ -124,7 +130,7 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 		WHERE id = $1 AND deleted_at IS NULL AND ($3 OR not_before < $2)
 		RETURNING no, not_before`, []any{string(id), now, remove}, &no, &before)
 	if missing(err) {
-		return 0, nil
+		return 0, tx.confirm(`SELECT no FROM account WHERE id = $1 FOR UPDATE`, string(id))
 	}
 	if err != nil {
 		return 0, err
@@ -151,7 +157,7 @@ func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int
 		WHERE id = $1 AND deleted_at IS NULL AND ($3 OR not_before < $2)
 		RETURNING not_before`, []any{string(id), now, remove}, &before)
 	if missing(err) {
-		return 0, nil
+		return 0, tx.confirm(`SELECT no FROM app WHERE id = $1 FOR UPDATE`, string(id))
 	}
 	if err != nil {
 		return 0, err
@@ -170,4 +176,16 @@ func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int
 	tx.change(change{kind: symbolon.AppEnded, client: id, before: before, at: now})
 	tx.change(change{kind: symbolon.AppChanged, client: id, at: now})
 	return 1, nil
+}
+
+// confirm makes what was read as durable as an end, where it was found that there
+// is nothing left to end: see endAll. The query locks the row that was read.
+func (tx *transaction) confirm(query, id string) error {
+	var no int64
+	err := tx.row(query, []any{id}, &no)
+	if missing(err) {
+		return nil
+	}
+	tx.wrote = tx.wrote || err == nil
+	return err
 }

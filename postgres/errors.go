@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/symbolon/symbolon"
 )
@@ -16,6 +17,8 @@ var (
 	errDamaged = errors.New("a row is damaged")
 	// errAbsent means that no connection was to be had: nothing was done.
 	errAbsent = errors.New("no connection to the database")
+	// errAlone means that the server did not wait for its standby.
+	errAlone = errors.New("the wait for the synchronous standby was broken off")
 	// errLost means that a connection broke while it changed nothing.
 	errLost = errors.New("the connection to the database broke")
 )
@@ -52,10 +55,29 @@ func fatal(err error) bool {
 	return errors.As(err, &e) && (e.SeverityUnlocalized == "FATAL" || e.SeverityUnlocalized == "PANIC")
 }
 
+// alone is where a connection remembers that a commit is on the primary alone.
+const alone = "symbolon: alone"
+
+// noteAlone hears what the server says beside its answers. When someone breaks off
+// its wait for the synchronous standby (pg_cancel_backend, for instance), it warns
+// that the commit may be on the primary only, and answers as if all were well. The
+// warning has no SQLSTATE of its own and speaks the server's language; the name of
+// the function that gives it is the same in all.
+func noteAlone(c *pgconn.PgConn, n *pgconn.Notice) {
+	if n.Routine == "SyncRepWaitForLSN" {
+		c.CustomData()[alone] = true
+	}
+}
+
 // committed turns the error of what commits (COMMIT, or a statement that is a
 // transaction by itself) into an unknownError, unless it is sure that nothing was
-// kept: the server refused it and goes on, or it was never sent.
-func committed(err error) error {
+// kept: the server refused it and goes on, or it was never sent. A commit that may
+// be lost with the primary is not known either, since a standby may take over.
+func committed(c *pgxpool.Conn, err error) error {
+	if heard := c.Conn().PgConn().CustomData(); err == nil && heard[alone] != nil {
+		delete(heard, alone)
+		return &unknownError{errAlone}
+	}
 	state := sqlState(err)
 	switch {
 	case err == nil, neverSent(err), errors.Is(err, pgx.ErrTxCommitRollback):

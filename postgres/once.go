@@ -102,8 +102,8 @@ func useFirsts(ctx context.Context, c *pgxpool.Conn, rest []*onceRequest) (map[[
 		WHERE once.expires_at <= excluded.made_at
 		RETURNING key`, keys, values, made, expires)
 	recorded, err := collect(rows, err, pgx.RowTo[[]byte])
-	if err != nil {
-		return nil, committed(err)
+	if err = committed(c, err); err != nil {
+		return nil, err
 	}
 	there := make(map[[32]byte]record, len(recorded))
 	for _, key := range recorded {

@@ -101,8 +101,8 @@ func rotateAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) er
 				WHERE no = connection.app_no AND deleted_at IS NULL AND not_before < u.born)
 		RETURNING u.n`, ids, seqs, nows, expires, born)
 	rotated, err := collect(rows, err, pgx.RowTo[int64])
-	if err != nil {
-		return committed(err)
+	if err = committed(c, err); err != nil {
+		return err
 	}
 	for _, n := range rotated {
 		r := list[n-1]

@@ -198,7 +198,7 @@ func (db *DB) change(ctx context.Context, apply func(ctx context.Context, tx pgx
 			_ = tx.Rollback(ctx) // the pool throws a connection away that is still in a transaction
 			return err
 		}
-		return committed(tx.Commit(ctx))
+		return committed(c, tx.Commit(ctx))
 	})
 	return changeError(opTransfer, err)
 }

@@ -14,16 +14,17 @@ import (
 
 // request is one gathered change on its way.
 type request[Q, O any] struct {
-	ask Q
-	out O
-	err error
+	ask   Q
+	since time.Time // when it came
+	out   O
+	err   error
 	// done is set when the outcome is known and durable, or when it failed.
 	done bool
 }
 
 // ask has a change made together with others and returns its own outcome.
 func ask[Q, O any](ctx context.Context, g *gather.Group[*request[Q, O]], op string, q Q) (O, error) {
-	r := &request[Q, O]{ask: q}
+	r := &request[Q, O]{ask: q, since: time.Now()}
 	var none O
 	if err := g.Do(ctx, r); err != nil {
 		return none, symbolon.Wrap(symbolon.Busy, op, err)
@@ -47,8 +48,8 @@ func pending[Q, O any](batch []*request[Q, O]) []*request[Q, O] {
 
 // runner returns what runs a batch by apply, which marks those that are done. When
 // the server refuses a value of one, nothing of that statement is kept; the halves
-// are run on their own then, so that it fails alone. Each batch has the store's
-// Wait, whoever waits for it.
+// are run on their own then, so that it fails alone. A batch has what is left of the
+// store's Wait for the one of it that came first, whoever waits for it.
 func runner[Q, O any](db *DB, op string, apply func(ctx context.Context, c *pgxpool.Conn, batch []*request[Q, O]) error) func([]*request[Q, O]) {
 	var run func(ctx context.Context, batch []*request[Q, O])
 	run = func(ctx context.Context, batch []*request[Q, O]) {
@@ -70,7 +71,21 @@ func runner[Q, O any](db *DB, op string, apply func(ctx context.Context, c *pgxp
 		}
 	}
 	return func(batch []*request[Q, O]) {
-		ctx, cancel := context.WithTimeout(context.Background(), db.options.Wait)
+		// Who has waited for more than half of his time gives up here, so that the
+		// others have the rest of theirs: nobody waits for longer than that.
+		now, first := time.Now(), time.Now()
+		for _, r := range batch {
+			switch waited := now.Sub(r.since); {
+			case waited > db.options.Wait/2:
+				r.done, r.err = true, symbolon.Errorf(symbolon.Busy, op, "no turn for %v", waited.Round(time.Millisecond))
+			case r.since.Before(first):
+				first = r.since
+			}
+		}
+		if batch = pending(batch); len(batch) == 0 {
+			return
+		}
+		ctx, cancel := context.WithDeadline(context.Background(), first.Add(db.options.Wait))
 		defer cancel()
 		run(ctx, batch)
 	}
@@ -120,7 +135,7 @@ func (db *DB) transact(ctx context.Context, c *pgxpool.Conn, apply func(tx *tran
 		}
 		return err
 	}
-	return committed(begun.Commit(ctx))
+	return committed(c, begun.Commit(ctx))
 }
 
 // exec returns how many rows the statement changed.
