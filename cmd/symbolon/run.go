@@ -27,6 +27,7 @@ type program struct {
 	Account    accountCmds   `cmd:"" help:"Make and look after accounts, the people of the API."`
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
 	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
+	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database."`
 	Config     configCmd     `cmd:"" help:"Print what is in force and where each value came from."`
 	Doctor     doctorCmd     `cmd:"" help:"Check what is configured, and say what is wrong and how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
@@ -169,6 +170,12 @@ func (*reported) Error() string { return "reported" }
 func hintFor(err error) string {
 	if m, ok := errors.AsType[*mendable](err); ok {
 		return m.hint
+	}
+	switch {
+	case errors.Is(err, symbolon.ErrMoved):
+		return "name the database that it was moved to with --database. To go back to this one, as it was when it was moved: “symbolon move --undo --from DIR”, with the data directory"
+	case errors.Is(err, symbolon.ErrMoving):
+		return "run the same “symbolon move” again: it goes on where it was"
 	}
 	switch symbolon.KindOf(err) {
 	case symbolon.Busy:

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/symbolon/symbolon/internal/pgtest"
 )
 
 // TestMain lets scripts run this very program under its name.
@@ -38,6 +40,8 @@ func TestMain(m *testing.M) {
 //	fetch URL [ARG...]      send a request: “-bearer TOKEN”, and NAME=VALUE for
 //	                        each field of a form. The answer's status and body
 //	                        are the command's stdout
+//	postgres VAR            make an empty PostgreSQL database and set $VAR to its
+//	                        URL, with a password that is not asked for: secret
 //	field VAR NAME          set $VAR to a field of the JSON in stdout; NAME may
 //	                        be a path such as 0.kid
 func TestScripts(t *testing.T) {
@@ -56,8 +60,27 @@ func TestScripts(t *testing.T) {
 			"halt":  cmdHalt,
 			"fetch": cmdFetch,
 			"field": cmdField,
+
+			"postgres": cmdPostgres,
 		},
 	})
+}
+
+// cluster is the PostgreSQL of the scripts. What watches it ends it with this process.
+var cluster = sync.OnceValues(func() (*pgtest.Cluster, error) { return pgtest.New(pgtest.Options{NoFsync: true}) })
+
+func cmdPostgres(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: postgres VAR")
+	}
+	c, err := cluster()
+	ts.Check(err)
+	name, err := c.NewDatabase("")
+	ts.Check(err)
+	u, err := url.Parse(c.URL(name))
+	ts.Check(err)
+	u.User = url.UserPassword(u.User.Username(), "secret")
+	ts.Setenv(args[0], u.String())
 }
 
 type serversKey struct{}

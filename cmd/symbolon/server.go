@@ -160,6 +160,9 @@ func (s *server) open(ctx context.Context) error {
 	m, merr := readMark(s.Data)
 	s.clock = newUsedClock(m.Time)
 	store, err := s.openDatabase(ctx, opening{create: true, sandbox: s.sandbox != nil, log: s.log.Logger, clock: s.clock})
+	if errors.Is(err, symbolon.ErrMoved) || errors.Is(err, symbolon.ErrMoving) {
+		return mend(errors.New(detail(err)), "%s", hintFor(err))
+	}
 	if symbolon.KindOf(err) == symbolon.Denied {
 		hint := "give the server a data directory of its own with --data"
 		switch {
