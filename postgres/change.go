@@ -68,6 +68,9 @@ type change struct {
 	at         int64
 }
 
+// channel is where listeners are told that there are new changes.
+const channel = "symbolon"
+
 // tell writes the changes that the transaction has left. It is the last thing
 // before the commit, since from here on every other transaction with changes
 // waits for this one.
@@ -86,11 +89,15 @@ func (tx *transaction) tell() error {
 			ids[i] = (*[16]byte)(&c.connection)
 		}
 	}
+	from := `number`
+	if !tx.db.options.NoNotify {
+		from = `number, (SELECT pg_notify('` + channel + `', '')) AS told` // at the commit
+	}
 	_, err := tx.exec(`
 		WITH number AS (UPDATE feed SET last = last + $1 RETURNING last - $1 AS before)
 		INSERT INTO change (no, kind, connection, account, client, before, at)
 		SELECT number.before + u.n, u.kind, u.connection, nullif(u.account, ''), nullif(u.client, ''), nullif(u.before, 0), u.at
-		FROM number, unnest($2::smallint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
+		FROM `+from+`, unnest($2::smallint[], $3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::bigint[])
 			WITH ORDINALITY AS u (kind, connection, account, client, before, at, n)`,
 		int64(n), kinds, ids, accounts, clients, befores, ats)
 	return err

@@ -14,7 +14,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -52,6 +51,9 @@ type Options struct {
 	// Clock dates the changes whose methods carry no time. Nil is the
 	// machine's.
 	Clock symbolon.Clock
+	// NoNotify leaves NOTIFY and LISTEN out, which only make others learn of changes
+	// sooner: for databases that have neither, and poolers that do not pass them on.
+	NoNotify bool
 	// Wait is how long a call may take before it gives up, with Busy or with
 	// Unknown, whether it waits for its turn, for a connection, for a lock, or for
 	// the server or its standby. Zero is three seconds.
@@ -70,20 +72,6 @@ type Create struct {
 	Sandbox bool
 }
 
-// Mark identifies a database.
-type Mark struct {
-	// Epoch is random and made with the tables.
-	Epoch Epoch
-	// Sandbox is set in a database for trying out.
-	Sandbox bool
-}
-
-// Epoch is the 128-bit identity of a database.
-type Epoch [16]byte
-
-// String returns 32 lower-case hex digits.
-func (e Epoch) String() string { return hex.EncodeToString(e[:]) }
-
 // DB is an open database. It implements symbolon.Store.
 type DB struct {
 	options Options
@@ -93,6 +81,7 @@ type DB struct {
 	hosts   hosts
 	away    away
 	sweep   sweep
+	pulse   pulse
 	closed  atomic.Bool
 
 	connects  *gather.Group[*request[symbolon.Connect, symbolon.ConnectOutcome]]
@@ -214,24 +203,6 @@ func (db *DB) Close() error {
 	db.sweep.stop()
 	db.closePools()
 	return nil
-}
-
-// Mark returns the identity of the database.
-func (db *DB) Mark(ctx context.Context) (Mark, error) {
-	var mark Mark
-	err := db.read(ctx, "postgres: mark", func(ctx context.Context, c *pgxpool.Conn) (err error) {
-		mark, err = readMark(ctx, c)
-		return err
-	})
-	return mark, err
-}
-
-func readMark(ctx context.Context, c *pgxpool.Conn) (Mark, error) {
-	var mark Mark
-	var epoch [16]byte
-	err := c.QueryRow(ctx, `SELECT epoch, coalesce(sandbox, false) FROM mark`).Scan(&epoch, &mark.Sandbox)
-	mark.Epoch = epoch
-	return mark, err
 }
 
 // read runs a read on a connection of its own. It is tried again when the

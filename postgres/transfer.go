@@ -22,7 +22,7 @@ func (db *DB) State(ctx context.Context) (symbolon.StoreState, error) {
 	err := db.read(ctx, opTransfer, func(ctx context.Context, c *pgxpool.Conn) error {
 		var commits int64
 		err := c.QueryRow(ctx, `
-			SELECT epoch, coalesce(moving, 0), coalesce(sandbox, false), moving IS NOT NULL, coalesce(moved, ''), (SELECT last FROM feed)
+			SELECT epoch, coalesce(moving, beats), coalesce(sandbox, false), moving IS NOT NULL, coalesce(moved, ''), (SELECT last FROM feed)
 			FROM mark`).Scan(&state.Epoch, &commits, &state.Sandbox, &state.Moving, &state.MovedTo, &state.LastChange)
 		state.Commits = uint64(commits)
 		return err
@@ -180,7 +180,7 @@ func (db *DB) Settle(ctx context.Context, from symbolon.StoreState) error {
 		if _, err := tx.Exec(ctx, `UPDATE feed SET last = $1`, from.LastChange); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE mark SET moving = NULL, moved = NULL`)
+		_, err := tx.Exec(ctx, `UPDATE mark SET moving = NULL, moved = NULL, beats = greatest(beats, $1)`, int64(from.Commits))
 		return err
 	})
 }

@@ -33,7 +33,7 @@ func TestEveryColumnIsCarried(t *testing.T) {
 	}
 	carried := []string{
 		// What StoreState says.
-		"mark.epoch uuid 0", "mark.sandbox boolean 0", "mark.moving bigint 0", "mark.moved text 0", "feed.last bigint 0",
+		"mark.epoch uuid 0", "mark.sandbox boolean 0", "mark.moving bigint 0", "mark.moved text 0", "mark.beats bigint 0", "feed.last bigint 0",
 		// What is not carried.
 		"mark.one smallint 1", "feed.one smallint 1", // there is one row, always
 		"mark.oldest bigint 0",  // of the schema, not of the data

@@ -66,6 +66,7 @@ func runner[Q, O any](db *DB, op string, apply func(ctx context.Context, c *pgxp
 			err = symbolon.Errorf(symbolon.Busy, op, "others were in the way each time")
 		}
 		db.noticed(context.Background(), err)
+		db.pulse.changed.Store(true)
 		for _, r := range rest {
 			r.done, r.err = true, changeError(op, err)
 		}
@@ -103,6 +104,12 @@ type transaction struct {
 
 // write runs a change in a transaction of its own, again if it must.
 func (db *DB) write(ctx context.Context, op string, apply func(tx *transaction) error) error {
+	defer db.pulse.changed.Store(true)
+	return db.silently(ctx, op, apply)
+}
+
+// silently is write for what Beat does, which is no reason for another.
+func (db *DB) silently(ctx context.Context, op string, apply func(tx *transaction) error) error {
 	if err := ctx.Err(); err != nil {
 		return symbolon.Wrap(symbolon.Busy, op, err)
 	}
