@@ -34,9 +34,10 @@ type Group[T any] struct {
 	batch int // the most changes in one batch
 	depth int // the most changes that wait
 
-	pool sync.Pool     // of *waiter[T]
-	wake chan struct{} // tells the sleeping loop that there is something to do
-	done chan struct{} // closed when the loop has ended
+	count count
+	pool  sync.Pool     // of *waiter[T]
+	wake  chan struct{} // tells the sleeping loop that there is something to do
+	done  chan struct{} // closed when the loop has ended
 
 	mu     sync.Mutex
 	queue  []*waiter[T] // in the order of arrival; mu
@@ -118,6 +119,7 @@ func (g *Group[T]) enqueue(ctx context.Context, w *waiter[T]) error {
 		return ErrClosed
 	case g.live >= g.depth:
 		g.mu.Unlock()
+		g.count.full.Add(1)
 		return ErrFull
 	}
 	g.queue = append(g.queue, w)
@@ -181,6 +183,7 @@ func (g *Group[T]) loop() {
 		for _, w := range waiters {
 			changes = append(changes, w.change)
 		}
+		g.count.ran(len(changes)) // before anyone is told, so that who was told is counted
 		g.run(changes)
 		clear(changes)
 		for _, w := range waiters {

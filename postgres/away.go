@@ -53,6 +53,13 @@ func (a *away) back() {
 	}
 }
 
+// is reports whether the database cannot be reached.
+func (a *away) is() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.since.IsZero()
+}
+
 const (
 	tries      = 6                    // of a change that fails for what passes
 	firstPause = 2 * time.Millisecond // before the second, at most

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const (
 // that changes.
 type away struct {
 	log   *slog.Logger
+	is    atomic.Bool   // for those who only want to know
 	since time.Time     // zero while the store is there
 	cause error         // of the last failure
 	pause time.Duration // how long the next failure to open rests
@@ -28,6 +30,7 @@ func (a *away) gone(cause error) {
 	a.cause = cause
 	if a.since.IsZero() {
 		a.since = time.Now()
+		a.is.Store(true)
 		a.log.Error("the store is away", "cause", cause)
 	}
 }
@@ -42,6 +45,7 @@ func (a *away) hurt(op string, cause error) {
 
 func (a *away) back() {
 	if !a.since.IsZero() {
+		a.is.Store(false)
 		a.log.Info("the store is back", "after", time.Since(a.since).Round(time.Millisecond))
 	}
 	a.since, a.cause, a.pause, a.until = time.Time{}, nil, 0, time.Time{}
