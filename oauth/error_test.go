@@ -176,3 +176,18 @@ func TestStoreErrors(t *testing.T) {
 		t.Error("an error of this package becomes another")
 	}
 }
+
+// Each refusal has a code, and a name of its own, by which an operator tells apart
+// what the code does not.
+func TestNamesOfRefusals(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, r := range Refusals() {
+		if r.Code() == "" || r.String() == "" || seen[r.String()] {
+			t.Errorf("refusal %d has the code %q and the name %q", r, r.Code(), r.String())
+		}
+		seen[r.String()] = true
+	}
+	if last := Refusals()[len(Refusals())-1]; last != TooManyRequests {
+		t.Errorf("the last refusal is %v", last)
+	}
+}

@@ -137,7 +137,7 @@ func appendField(b []byte, sep byte, name, value string) []byte {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err error) {
 	var denied *deniedError
 	if errors.As(err, &denied) {
-		ev.code, ev.detail = "access_denied", denied.reason
+		ev.code, ev.why, ev.detail = accessDenied, whyPage, denied.reason
 		h.render(w, r, ev, http.StatusForbidden, &DeniedPage{Reason: denied.reason, Retry: denied.retry})
 		return
 	}
@@ -165,7 +165,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err er
 		challenge(w.Header(), refusal, code)
 		h.writeError(w, ev, code, refusal.Refusal.Code(), refusal.Description)
 	default:
-		ev.code = he.code
+		ev.code, ev.why = he.code, whyRequest
 		ev.detail = he.description
 		if html {
 			h.render(w, r, ev, he.status, h.httpErrorPage(ev, he))
@@ -190,7 +190,7 @@ func oauthError(err error) *oauth.Error {
 }
 
 func (h *Handler) logRefusal(ev *event, e *oauth.Error) {
-	ev.code = e.Refusal.Code()
+	ev.code, ev.why = e.Refusal.Code(), e.Refusal.String()
 	if e.Client != "" {
 		ev.client = e.Client
 	}

@@ -33,6 +33,7 @@ type event struct {
 	account    symbolon.AccountID
 	connection symbolon.ConnectionID
 	code       string // the error code, or ""
+	why        string // the reason behind it, for metrics
 	detail     string // for the log only
 	note       string // something worth a line of its own
 	level      slog.Level
@@ -60,8 +61,9 @@ func (ev *event) about(g *symbolon.Grant) {
 	ev.client, ev.account, ev.connection = g.Client, g.Account, g.Connection
 }
 
-// finish writes the log line, after a panic too.
+// finish writes the log line and tells the metrics, after a panic too.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, ev *event) {
+	h.inFlight.Add(-1)
 	if cause := recover(); cause != nil {
 		if cause == http.ErrAbortHandler {
 			panic(cause)
@@ -74,11 +76,13 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, ev *event) {
 		ev.detail = detail
 	}
 	h.served.Add(1)
+	took := time.Since(ev.start)
+	h.answered(ev, took)
 	if ev.quiet && ev.status < 400 || ev.level < slog.LevelInfo {
 		return
 	}
 	line := linePool.Get().(*[]byte)
-	*line = ev.appendLine((*line)[:0])
+	*line = ev.appendLine((*line)[:0], took)
 	_, _ = h.Requests.Write(*line) // there is nowhere to report it
 	linePool.Put(line)
 }
@@ -86,10 +90,9 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, ev *event) {
 var linePool = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
 
 // appendLine appends the log line: one JSON object, in the shape that slog's
-// JSON handler gives all other lines. It is written by hand since it is written
-// for each request.
-func (ev *event) appendLine(b []byte) []byte {
-	took := time.Since(ev.start)
+// JSON handler gives all other lines, for a request that took so long. It is
+// written by hand since it is written for each request.
+func (ev *event) appendLine(b []byte, took time.Duration) []byte {
 	b = append(b, `{"time":"`...)
 	b = appendTime(b, ev.start.Add(took))
 	b = append(b, `","level":"`...)

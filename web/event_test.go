@@ -22,7 +22,7 @@ func TestLine(t *testing.T) {
 	}
 	ev := event{id: newRequestID(), method: "GE\"T", route: "/info", start: time.Now(), address: "::1", code: "a\"b\n", detail: "\x1b[31m é"}
 	var line map[string]any
-	if err := json.Unmarshal(ev.appendLine(nil), &line); err != nil {
+	if err := json.Unmarshal(ev.appendLine(nil, time.Since(ev.start)), &line); err != nil {
 		t.Fatal(err)
 	}
 	if line["request_id"] != ev.id || line["method"] != "other" || line["error"] != ev.code || line["detail"] != ev.detail {

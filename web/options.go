@@ -61,6 +61,10 @@ type Handler struct {
 	scopes  map[string]string
 	leaving atomic.Bool
 	served  atomic.Uint64
+	// inFlight is how many requests are being answered; tell, unless nil, is told
+	// of each that was.
+	inFlight atomic.Int64
+	tell     func(Answered)
 	play    *playground // nil outside the sandbox
 	docs    *docs
 	// described is the metadata document.

@@ -151,6 +151,7 @@ func (r *route) handler(method string) handler {
 // ServeHTTP is the one wrapper around every handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ev := newEvent(r)
+	h.inFlight.Add(1)
 	defer h.finish(w, r, ev)
 	w.Header()["X-Request-Id"] = []string{ev.id}
 	ev.address = h.address(r)
@@ -168,11 +169,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if rt == nil {
 		if path, ours := strings.CutPrefix(r.URL.Path, h.prefix); ours && h.Pages.Static().Has(path) && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			ev.route, ev.quiet = "/static/", true
+			ev.route, ev.quiet = staticRoute, true
 			http.StripPrefix(h.prefix, h.Pages.Static()).ServeHTTP(&countingWriter{ResponseWriter: w, ev: ev}, r)
 			return
 		}
-		ev.route, ev.kind = "unknown", both
+		ev.route, ev.kind = unknownRoute, both
 		h.fail(w, r, ev, &httpError{status: http.StatusNotFound, code: "invalid_request", description: "There is nothing at this path; the API is described under /docs."})
 		return
 	}

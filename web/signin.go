@@ -103,7 +103,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		return err
 	}
 	if account == nil {
-		ev.code, ev.detail = "access_denied", "sign-in refused: "+try.reason()
+		ev.code, ev.why, ev.detail = accessDenied, whySignIn, "sign-in refused: "+try.reason()
 		return h.signInAgain(w, r, ev, f, try)
 	}
 	ev.account = account.ID
