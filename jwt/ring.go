@@ -128,6 +128,15 @@ func (r *Ring) Load(roots []*seal.RootKey, keys []symbolon.Key) error {
 	return nil
 }
 
+// Keys returns the ring's keys without what is secret in them.
+func (r *Ring) Keys() []symbolon.Key {
+	var list []symbolon.Key
+	for _, k := range *r.keys.Load() {
+		list = append(list, symbolon.Key{ID: k.id, Algorithm: string(k.algorithm), ActiveFrom: k.activeFrom, RetiredAt: k.retiredAt})
+	}
+	return list
+}
+
 // Generation grows with each loading and with each key that is retired by now.
 // What was opened in an earlier generation must be opened again: its key may be
 // gone.

@@ -1,6 +1,7 @@
 package jwt
 
 import (
+	"reflect"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -244,5 +245,26 @@ func TestOneSpelling(t *testing.T) {
 				t.Errorf("%s: with %c at its end: %v", a, c, err)
 			}
 		}
+	}
+}
+
+// What is told of the keys has no secret in it.
+func TestKeysOfTheRing(t *testing.T) {
+	root, err := seal.NewRootKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := NewKey(root, "ES256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.ActiveFrom, key.RetiredAt = time.UnixMilli(1), time.UnixMilli(2)
+	ring, err := NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Wrapped = nil
+	if got := ring.Keys(); !reflect.DeepEqual(got, []symbolon.Key{key}) {
+		t.Errorf("got %+v, want %+v", got, key)
 	}
 }

@@ -76,6 +76,15 @@ func (r *Ring) Retire(keys []symbolon.Key) {
 	}
 }
 
+// Keys returns the ring's keys without what is secret in them.
+func (r *Ring) Keys() []symbolon.Key {
+	var list []symbolon.Key
+	for _, b := range *r.boxes.Load() {
+		list = append(list, symbolon.Key{ID: b.id, ActiveFrom: b.activeFrom, RetiredAt: b.retiredAt})
+	}
+	return list
+}
+
 // Generation grows with each loading and with each key that is retired by now.
 // What was opened in an earlier generation must be opened again: its key may be
 // gone.

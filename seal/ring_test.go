@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"reflect"
 	"fmt"
 	"math"
 	"os"
@@ -295,4 +296,25 @@ func TestRingByManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// What is told of the keys has no secret in it.
+func TestKeysOfTheRing(t *testing.T) {
+	root, err := NewRootKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := root.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.ActiveFrom, key.RetiredAt = time.UnixMilli(1), time.UnixMilli(2)
+	ring, err := NewRing([]*RootKey{root}, []symbolon.Key{key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key.Wrapped = nil
+	if got := ring.Keys(); !reflect.DeepEqual(got, []symbolon.Key{key}) {
+		t.Errorf("got %+v, want %+v", got, key)
+	}
 }

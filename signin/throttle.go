@@ -2,6 +2,7 @@ package signin
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -18,6 +19,7 @@ type Throttle struct {
 	// accounts, stranger all addresses at one account, and known the browsers
 	// that hold a device cookie of one account.
 	pair, address, stranger, known *Buckets
+	refused                        atomic.Uint64
 }
 
 const throttleKeys = 1 << 16 // a table: at most about 4 MB each
@@ -43,6 +45,17 @@ func NewThrottle(clock symbolon.Clock) *Throttle {
 // attempts at the same moment cannot all pass. More than 0 means refused,
 // nothing counted, try again after that time.
 func (t *Throttle) Attempt(account, address string, known bool) (wait time.Duration) {
+	wait = t.attempt(account, address, known)
+	if wait > 0 {
+		t.refused.Add(1)
+	}
+	return wait
+}
+
+// Refused returns how many attempts were refused so far.
+func (t *Throttle) Refused() uint64 { return t.refused.Load() }
+
+func (t *Throttle) attempt(account, address string, known bool) (wait time.Duration) {
 	now := t.clock.Now()
 	if known {
 		return t.known.Take(now, account)

@@ -249,3 +249,13 @@ func BenchmarkAttempt(b *testing.B) {
 		throttle.Attempt("jane", fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255), false)
 	}
 }
+
+func TestThrottleCountsWhatItRefuses(t *testing.T) {
+	throttle, _ := newThrottle()
+	for range 7 {
+		throttle.Attempt("jane", "192.0.2.1", false)
+	}
+	if n := throttle.Refused(); n != 2 {
+		t.Errorf("of 7 attempts at once %d were refused, want 2", n)
+	}
+}
