@@ -67,6 +67,7 @@ func (s *settings) check() (checked, error) {
 	note(serr)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
+	note(s.watchSettings.check())
 	return c, errors.Join(faults...)
 }
 

@@ -44,6 +44,7 @@ type settings struct {
 
 	standardSettings
 	lifetimes
+	watchSettings
 	logSettings
 }
 
@@ -92,6 +93,7 @@ var groups = []kong.Group{
 	{Key: "scopes", Title: "Scopes"},
 	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
+	{Key: "watch", Title: "Watching it"},
 	{Key: "logs", Title: "Logs"},
 }
 

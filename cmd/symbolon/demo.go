@@ -17,6 +17,7 @@ type demoCmd struct {
 	Config   string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
 	Listen   string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer (${default}). Port 0 takes a free one."`
 	JSON     bool   `name:"json" help:"Print one line of JSON once it answers requests, and nothing else."`
+	watchSettings
 	logSettings
 }
 
@@ -70,13 +71,16 @@ func (c *demoCmd) Run(sh *shell) error {
 	if host != "127.0.0.1" && host != "::1" && host != "localhost" {
 		return mend(fmt.Errorf("the demo lets anyone sign in, so it listens on this computer only, not on %q", c.Listen), "write --listen 127.0.0.1:8080, or run “symbolon serve”")
 	}
+	if err := c.watchSettings.check(); err != nil {
+		return err
+	}
 	_, quiet := terminal(sh.stderr)
 	lines := web.NewLines(sh.stderr)
 	defer lines.Close()
 	box := &sandbox{host: host}
 	s := &server{
 		settings: settings{
-			place: place{Data: c.Data, Database: c.Database}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, logSettings: c.logSettings,
+			place: place{Data: c.Data, Database: c.Database}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, watchSettings: c.watchSettings, logSettings: c.logSettings,
 		},
 		checked: checked{listen: c.Listen, scopes: sandboxScopes, registrationScopes: demoRegistrationScopes},
 		sandbox: box,

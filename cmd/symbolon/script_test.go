@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	                        are the command's stdout
 //	postgres VAR            make an empty PostgreSQL database and set $VAR to its
 //	                        URL, with a password that is not asked for: secret
+//	watched NAME            set $NAME_metrics to where the server has its metrics
 //	field VAR NAME          set $VAR to a field of the JSON in stdout; NAME may
 //	                        be a path such as 0.kid
 func TestScripts(t *testing.T) {
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"field": cmdField,
 
 			"postgres": cmdPostgres,
+			"watched":  cmdWatched,
 		},
 	})
 }
@@ -174,6 +176,20 @@ func (p *process) address() string {
 		}
 	}
 	return ""
+}
+
+func cmdWatched(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 || processes(ts)[args[0]] == nil {
+		ts.Fatalf("usage: watched NAME")
+	}
+	for line := range strings.Lines(processes(ts)[args[0]].stderr.String()) {
+		var said struct{ Msg, Listen string }
+		if json.Unmarshal([]byte(line), &said) == nil && strings.HasPrefix(said.Msg, "metrics are served") {
+			ts.Setenv(args[0]+"_metrics", "http://"+said.Listen)
+			return
+		}
+	}
+	ts.Fatalf("%s does not say where its metrics are", args[0])
 }
 
 func cmdHalt(ts *testscript.TestScript, neg bool, args []string) {

@@ -35,6 +35,7 @@ type server struct {
 	clock *usedClock
 	store *database
 	pair  *pair // when TLS ends here
+	watch *watch
 	// asks is set once there is an app that shows a certificate of its own.
 	asks atomic.Bool
 }
@@ -69,11 +70,15 @@ func (s *server) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.release()) }()
-	listener, err := listen(s.listen)
+	listener, err := listen(s.listen, "--listen")
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
+	if s.watch, err = newWatch(&s.watchSettings, s.Data, s.log.Logger); err != nil {
+		return err
+	}
+	defer s.watch.close()
 	front := new(web.Front)
 	hs, failed := s.start(listener, front)
 	defer hs.Close()
@@ -84,6 +89,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.store.close()) }()
+	s.watch.opened(s.store)
 
 	// What runs beside the requests ends after the last of them.
 	beside, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -114,16 +120,16 @@ func (s *server) run(ctx context.Context) (err error) {
 	return s.serve(ctx, hs, failed, handler)
 }
 
-// listen opens the socket.
-func listen(address string) (net.Listener, error) {
+// listen opens the socket that a flag names.
+func listen(address, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, mend(fmt.Errorf("another program listens on %s", address), "stop it, or choose another port with --listen; port 0 takes a free one")
+		return nil, mend(fmt.Errorf("another program listens on %s", address), "stop it, or choose another port with %s; port 0 takes a free one", flag)
 	case errors.Is(err, syscall.EACCES):
 		return nil, mend(fmt.Errorf("this user may not listen on %s", address), "choose a port from 1024 on; or, with systemd, AmbientCapabilities=CAP_NET_BIND_SERVICE")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, mend(fmt.Errorf("this machine has no address as in %s", address), "choose one that it has with --listen")
+		return nil, mend(fmt.Errorf("this machine has no address as in %s", address), "choose one that it has with %s", flag)
 	case err != nil:
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
@@ -251,7 +257,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,
 		RegistrationScopes: s.registrationScopes,
-		Fetch:              s.fetcher(),
+		Fetch:              s.watch.fetching(s.fetcher()),
 	}
 	for _, scope := range s.scopes {
 		cfg.Scopes = append(cfg.Scopes, scope.Name)
@@ -292,7 +298,11 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
 	h, err := web.New(options)
-	return h, feed, err
+	if err != nil {
+		return nil, nil, err
+	}
+	s.watch.served(s, h, feed, keys, options.Throttle)
+	return h, feed, nil
 }
 
 // showsCertificate reports whether an app must be asked for its certificate. For

@@ -117,6 +117,13 @@ func (p *pair) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return p.current, nil
 }
 
+// expires returns when the certificate does that is shown now.
+func (p *pair) expires() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.current.Leaf.NotAfter
+}
+
 // guarded is a listener that refuses every peer but those allowed and this very
 // computer.
 type guarded struct {
