@@ -28,6 +28,8 @@ type program struct {
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
 	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
 	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database."`
+	Backup     backupCmd     `cmd:"" help:"Copy the database of a data directory, while the server runs."`
+	Restore    restoreCmd    `cmd:"" help:"Put a backup into a data directory."`
 	Config     configCmd     `cmd:"" help:"Print what is in force and where each value came from."`
 	Doctor     doctorCmd     `cmd:"" help:"Check what is configured, and say what is wrong and how to mend it."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
