@@ -37,6 +37,7 @@ type bench struct {
 	Warm, Time  time.Duration // of each round: not measured, measured
 	Scenarios   []string
 	Postgres    bool          // also on PostgreSQL
+	Settings    []string      // of PostgreSQL, after postgresSettings
 	Full        bool          // also with a store of Many connections
 	Many        int           // connections in the large store
 	Refreshes   int           // of which the growth of the files is measured
@@ -59,6 +60,10 @@ func main() {
 	parent := flag.String("dir", os.TempDir(), "where to make data directories; on the disk to be measured")
 	names := flag.String("scenario", "", "scenarios to run, separated by commas (default all of info,refresh,flow,credentials,introspect,jwt-issue,jwt-check,dpop)")
 	flag.BoolVar(&b.Postgres, "postgres", true, "also measure on PostgreSQL, in a temporary cluster")
+	flag.Func("setting", "one of PostgreSQL's settings, as name=value; repeat it for several", func(s string) error {
+		b.Settings = append(b.Settings, s)
+		return nil
+	})
 	flag.StringVar(&b.Server, "server", "bin/symbolon", "the built program")
 	flag.IntVar(&b.Connections, "connections", 64, "keep-alive connections of the load")
 	flag.IntVar(&b.Rounds, "rounds", 0, "rounds for each scenario (default 3, with --full 5)")
@@ -69,17 +74,18 @@ func main() {
 	flag.IntVar(&b.Refreshes, "refreshes", 1_000_000, "refreshes over which the files may not grow")
 	flag.StringVar(&b.JSON, "json", "", "also write all figures to this file")
 	flag.BoolVar(&b.Strict, "strict", false, "a missed goal is a failure")
-	flag.Parse()
-
-	run := b.run
-	if flag.NArg() > 0 {
-		forms := map[string]func() error{"generator": b.generator, onPostgres: b.postgres}
-		if run = forms[flag.Arg(0)]; run == nil || flag.NArg() > 1 {
-			fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", flag.Args())
-			os.Exit(2)
-		}
+	form, args := "", os.Args[1:]
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		form, args = args[0], args[1:]
 	}
-	if err := b.settle(flag.Arg(0), *names); err != nil {
+	flag.CommandLine.Parse(args) // ends the program when it fails
+
+	run := map[string]func() error{"": b.run, "generator": b.generator, onPostgres: b.postgres}[form]
+	if run == nil || flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", append(flag.Args(), form))
+		os.Exit(2)
+	}
+	if err := b.settle(form, *names); err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v; see --help\n", err)
 		os.Exit(2)
 	}

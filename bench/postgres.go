@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,9 +26,9 @@ type shared struct {
 }
 
 // startShared makes a temporary cluster with an empty database, and starts nodes
-// on it. The settings come after postgresSettings.
-func (b *bench) startShared(nodes int, settings ...string) (_ *shared, err error) {
-	s := &shared{target: target{name: onPostgres}, settings: append(append([]string{}, postgresSettings...), settings...)}
+// on it.
+func (b *bench) startShared(nodes int) (_ *shared, err error) {
+	s := &shared{target: target{name: onPostgres}, settings: append(slices.Clip(postgresSettings), b.Settings...)}
 	if s.cluster, err = pgtest.New(pgtest.Options{Settings: s.settings}); err != nil {
 		return nil, err
 	}
