@@ -19,7 +19,7 @@ TESTFLAGS ?=
 # the tests start hundreds.
 export GORACE ?= atexit_sleep_ms=0
 
-.PHONY: run build install test test-long check setup fuzz bench clean help
+.PHONY: run build install test test-long check setup fuzz bench bench-scale clean help
 
 run: build
 	@exec $(PROGRAM) demo --listen $(LISTEN) --data $(DATA)
@@ -53,6 +53,11 @@ fuzz:
 bench: build
 	$(GO) run ./bench
 
+# Less than twenty minutes, and 20 GB of disk meanwhile. Other work on the machine
+# spoils the figures.
+bench-scale: build
+	$(GO) run ./bench scale --json docs/scale/figures.json --page docs/scale.md
+
 clean:
 	rm -rf bin .demo .tools
 
@@ -66,4 +71,5 @@ help:
 	@echo 'make setup      only install what the tests need'
 	@echo 'make fuzz       every fuzz target for FUZZTIME ($(FUZZTIME))'
 	@echo 'make bench      measure against a bare handler'
+	@echo 'make bench-scale  measure with 10,000 to 10,000,000 connections, and write docs/scale.md'
 	@echo 'make clean      remove what was built, the demo'"'"'s data and the tools'

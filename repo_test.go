@@ -144,7 +144,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},
 
-		"bench": {ours: []string{".", "seal", "sqlite", "internal/pgtest"}, others: []string{"github.com/go-jose/go-jose/v4"}},
+		"bench": {ours: []string{".", "seal", "sqlite", "postgres", "internal/pgtest"}, others: []string{"github.com/go-jose/go-jose/v4", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		"e2e":   {ours: []string{"internal/pgtest"}},
 	}
 	// The engine is pure, and the root and the stores know nothing of HTTP.

@@ -25,10 +25,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/pgtest"
-	"github.com/symbolon/symbolon/seal"
-	"github.com/symbolon/symbolon/storetest"
 )
 
 // TestMain lets the test binary stand in for the programs that a run starts:
@@ -544,51 +541,6 @@ func TestProcFiles(t *testing.T) {
 	for _, d := range []time.Duration{u.server, u.own, u.all} { // this process is all three
 		if d < 50*time.Millisecond || d > 10*time.Second {
 			t.Errorf("100 ms of work counted as %+v", u)
-		}
-	}
-}
-
-func TestFillMakesConnectionsThatCanBeRefreshed(t *testing.T) {
-	ctx := t.Context()
-	root, err := seal.NewRootKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := root.NewKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ring, err := seal.NewRing([]*seal.RootKey{root}, []symbolon.Key{key})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := storetest.NewMemory()
-	now := time.Now().Truncate(time.Millisecond)
-	app := symbolon.App{ID: symbolon.NewClientID(), Name: "The load", Scope: symbolon.Scopes{"connect"}, Rotation: symbolon.RotateAlways, CreatedAt: now.Add(-2 * history)}
-	if err := store.PutApp(ctx, app); err != nil {
-		t.Fatal(err)
-	}
-	f := filling{store: store, ring: ring, app: app.ID, connections: 1003, now: now}
-	tokens, err := f.fill(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := store.Connections(ctx, symbolon.ConnectionQuery{Live: true, Now: now, Limit: 2000})
-	if err != nil || len(all) != 1003 || len(tokens) != 201 {
-		t.Fatalf("%d connections, %d tokens, %v", len(all), len(tokens), err)
-	}
-	for _, text := range tokens {
-		var token symbolon.RefreshToken
-		plain, err := ring.Open(seal.RefreshToken, string(text), now)
-		if err == nil {
-			err = token.UnmarshalBinary(plain)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		o, err := store.Refresh(ctx, symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: token.ExpiresAt, Now: now})
-		if err != nil || o.Result != symbolon.Rotated {
-			t.Fatalf("%+v, %v", o, err)
 		}
 	}
 }

@@ -26,6 +26,7 @@ type span struct {
 // outcome is what came of one load.
 type outcome struct {
 	done     uint64        // units of work
+	all      uint64        // with those before and after the measured time
 	elapsed  time.Duration // in which they were done
 	latency  histogram     // of each unit of work
 	failures uint64        // answers that were not as they must be
@@ -155,6 +156,7 @@ func drive(epoll int, clients []client, t target, s span) (*outcome, error) {
 				o.fail(err)
 			}
 			if done {
+				o.all++
 				if measuring && !closing {
 					o.done++
 					o.latency.add(now - c.began)

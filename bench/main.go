@@ -9,6 +9,8 @@
 //	go run ./bench --full             with 1,000,000 connections, about ten minutes
 //	go run ./bench --scenario info    one scenario only
 //	go run ./bench postgres           info and refresh on PostgreSQL only, half a minute
+//	make bench-scale                  10⁴ to 10⁷ connections on both stores, about twenty minutes
+//	go run ./bench scale --sizes 1e4  one size only
 //	go run ./bench generator          the load against the bare handler alone
 //
 // It ends with 1 when any answer was not as it must be, with --strict also
@@ -43,11 +45,16 @@ type bench struct {
 	Refreshes   int           // of which the growth of the files is measured
 	Rest        time.Duration // between the load and the look at the memory
 	Starts      int           // of which the median is taken
+	Sizes       []int         // numbers of connections, for the form scale
+	Limit       time.Duration // sizes that may end later are left out
+	Page        string        // where the tables of the form scale go
+	From        string        // figures of an earlier run, of which the page is made
 	JSON        string
 	Strict      bool
 
-	report report
-	log    io.Writer // progress, one line a step
+	report  report
+	version string    // PostgreSQL's
+	log     io.Writer // progress, one line a step
 }
 
 func main() {
@@ -72,6 +79,10 @@ func main() {
 	flag.BoolVar(&b.Full, "full", false, "also measure with a large store")
 	flag.IntVar(&b.Many, "many", 1_000_000, "connections in the large store")
 	flag.IntVar(&b.Refreshes, "refreshes", 1_000_000, "refreshes over which the files may not grow")
+	sizes := flag.String("sizes", "1e4,1e5,1e6,1e7", "scale: numbers of connections, separated by commas")
+	flag.DurationVar(&b.Limit, "limit", 25*time.Minute, "scale: leave out the sizes that may end later")
+	flag.StringVar(&b.Page, "page", "", "scale: write the tables into this page, and the plots into the folder of its name")
+	flag.StringVar(&b.From, "from", "", "scale: measure nothing, and take the figures of this file")
 	flag.StringVar(&b.JSON, "json", "", "also write all figures to this file")
 	flag.BoolVar(&b.Strict, "strict", false, "a missed goal is a failure")
 	form, args := "", os.Args[1:]
@@ -80,12 +91,16 @@ func main() {
 	}
 	flag.CommandLine.Parse(args) // ends the program when it fails
 
-	run := map[string]func() error{"": b.run, "generator": b.generator, onPostgres: b.postgres}[form]
+	run := map[string]func() error{"": b.run, "generator": b.generator, onPostgres: b.postgres, "scale": b.sizes}[form]
 	if run == nil || flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "bench: error: unknown argument %q\n", append(flag.Args(), form))
 		os.Exit(2)
 	}
-	if err := b.settle(form, *names); err != nil {
+	err := b.settle(form, *names)
+	if err == nil {
+		b.Sizes, err = parseSizes(*sizes)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "bench: error: %v; see --help\n", err)
 		os.Exit(2)
 	}

@@ -21,6 +21,7 @@ var postgresSettings = []string{"shared_buffers=512MB", "max_wal_size=4GB"}
 // shared is a server of one or more nodes on a PostgreSQL of their own.
 type shared struct {
 	target
+	database string
 	greeting greeting
 	settings []string
 }
@@ -32,9 +33,8 @@ func (b *bench) startShared(nodes int) (_ *shared, err error) {
 	if s.cluster, err = pgtest.New(pgtest.Options{Settings: s.settings}); err != nil {
 		return nil, err
 	}
-	database, err := s.cluster.NewDatabase("")
-	if err == nil {
-		err = b.startNodes(s, nodes, database)
+	if s.database, err = s.cluster.NewDatabase(""); err == nil {
+		err = b.startNodes(s, nodes)
 	}
 	if err != nil {
 		s.stop()
@@ -43,17 +43,21 @@ func (b *bench) startShared(nodes int) (_ *shared, err error) {
 	return s, nil
 }
 
-// startNodes starts nodes on a database. The second and later ones have the root
+// dir is the data directory of a node, counted from 0.
+func (b *bench) dir(s *shared, node int) string {
+	return filepath.Join(b.Dir, s.database+"-node"+strconv.Itoa(node+1))
+}
+
+// startNodes starts nodes on the database. The second and later ones have the root
 // key and the sandbox app of the first.
-func (b *bench) startNodes(s *shared, nodes int, database string) error {
+func (b *bench) startNodes(s *shared, nodes int) error {
 	for i := range nodes {
-		data := filepath.Join(b.Dir, database+"-node"+strconv.Itoa(i+1))
 		if i > 0 {
-			if err := copyFiles(filepath.Join(b.Dir, database+"-node1"), data, "root.key", "sandbox.json"); err != nil {
+			if err := copyFiles(b.dir(s, 0), b.dir(s, i), "root.key", "sandbox.json"); err != nil {
 				return err
 			}
 		}
-		p, g, err := startServer(b.Server, data, filepath.Join(b.Dir, database+".log"), "--database", s.cluster.URL(database))
+		p, g, err := startServer(b.Server, b.dir(s, i), filepath.Join(b.Dir, s.database+".log"), "--database", s.cluster.URL(s.database))
 		if err != nil {
 			return fmt.Errorf("node %d on PostgreSQL: %w", i+1, err)
 		}

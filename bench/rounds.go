@@ -98,6 +98,9 @@ type figures struct {
 	ToFirst  spread `json:"to_first"`
 	ToSecond spread `json:"to_second"`
 	Failures uint64 `json:"failures"`
+	// All counts the units of work that were done, those before and after the
+	// measured time included.
+	All uint64 `json:"-"`
 }
 
 // spread is a median with what lay around it.
@@ -186,6 +189,7 @@ func summarize(name string, outcomes []*outcome) figures {
 	for _, o := range outcomes {
 		f.Rounds = append(f.Rounds, math.Round(o.perSecond()))
 		f.Failures += o.failures
+		f.All += o.all
 		latency.merge(&o.latency)
 		done += o.done
 		elapsed += o.elapsed
