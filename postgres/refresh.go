@@ -14,6 +14,10 @@ import (
 
 const opRefresh = "postgres: refresh"
 
+// prolongStep is how much later, in milliseconds, the expiry of a connection that does
+// not rotate has to be for it to be written.
+const prolongStep = int64(24 * time.Hour / time.Millisecond)
+
 // maxSeq is more rotations than any connection lives through.
 const maxSeq = 1 << 46
 
@@ -27,10 +31,10 @@ func (db *DB) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refresh
 
 type refreshRequest = request[symbolon.Refresh, symbolon.RefreshOutcome]
 
-// refreshAll is one statement when every token is the current one, as nearly all
+// refreshAll is one round trip when every token is the current one, as nearly all
 // are. The others are looked at in a second transaction, with their rows locked.
 func (db *DB) refreshAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) error {
-	if err := rotateAll(ctx, c, batch); err != nil {
+	if err := spendAll(ctx, c, batch); err != nil {
 		return err
 	}
 	rest := pending(batch)
@@ -65,21 +69,92 @@ func settle[Q, O any](list []*request[Q, O]) {
 	}
 }
 
-// rotateAll rotates every connection whose current token is presented, and marks
-// those as done. Of several requests for one connection it takes the first.
-func rotateAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) error {
-	var list []*refreshRequest
+// The statements of spendAll. presented are the tokens, in the order of the ids, in
+// which the rows are locked then; current is what a token must be.
+const (
+	presented = `unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
+			WITH ORDINALITY AS u (id, seq, now, expires_at, born, n)`
+	current = `connection.id = u.id AND connection.seq = u.seq
+			AND connection.ended_at IS NULL AND connection.expires_at > u.now
+			AND EXISTS (
+				SELECT 1 FROM account
+				WHERE no = connection.account_no AND disabled_at IS NULL AND not_before < u.born)
+			AND EXISTS (
+				SELECT 1 FROM app
+				WHERE no = connection.app_no AND deleted_at IS NULL AND not_before < u.born)`
+	rotate = `
+		UPDATE connection SET seq = connection.seq + 1, refreshed_at = u.now, expires_at = u.expires_at
+		FROM ` + presented + `
+		WHERE ` + current + `
+		RETURNING u.n`
+	// As locked.prolong decides.
+	prolong = `
+		UPDATE connection SET expires_at = u.expires_at
+		FROM ` + presented + `
+		WHERE ` + current + ` AND u.expires_at > connection.expires_at
+			AND u.expires_at - connection.expires_at >= least($6, (u.expires_at - u.now) / 2)`
+	look = `
+		SELECT u.n, connection.seq, connection.refreshed_at, connection.expires_at
+		FROM connection, ` + presented + `
+		WHERE ` + current
+)
+
+// spendAll rotates every connection whose current token is presented, and marks
+// those as done. Of several requests for one connection it takes the first. What does
+// not rotate is looked at in the same round trip, and written about once a day.
+func spendAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) error {
+	var rotating, keeping []*refreshRequest
 	seen := make(map[symbolon.ConnectionID]bool, len(batch))
 	for _, r := range batch {
-		if r.ask.Rotation != symbolon.RotateNever && !seen[r.ask.ID] {
+		switch {
+		case r.ask.Rotation == symbolon.RotateNever:
+			keeping = append(keeping, r)
+		case !seen[r.ask.ID]:
 			seen[r.ask.ID] = true
-			list = append(list, r)
+			rotating = append(rotating, r)
 		}
 	}
-	if len(list) == 0 {
-		return nil
+	if len(keeping) == 0 {
+		rows, err := c.Query(ctx, rotate, tokens(rotating)...)
+		rotated, err := collect(rows, err, pgx.RowTo[int64])
+		if err = committed(c, err); err == nil {
+			settleRotated(rotating, rotated)
+		}
+		return err
 	}
-	// In the order of the ids, in which the rows are locked then.
+	// Sent at once and one transaction, answered when it is committed.
+	var rotated []int64
+	var kept []lookedAt
+	all := &pgx.Batch{}
+	if len(rotating) > 0 {
+		all.Queue(rotate, tokens(rotating)...).Query(func(rows pgx.Rows) (err error) {
+			rotated, err = collect(rows, nil, pgx.RowTo[int64])
+			return err
+		})
+	}
+	args := tokens(keeping)
+	all.Queue(prolong, append(args, prolongStep)...)
+	all.Queue(look, args...).Query(func(rows pgx.Rows) (err error) {
+		kept, err = collect(rows, nil, pgx.RowToStructByPos[lookedAt])
+		return err
+	})
+	if err := committed(c, c.SendBatch(ctx, all).Close()); err != nil {
+		return err
+	}
+	settleRotated(rotating, rotated)
+	for _, l := range kept {
+		r := keeping[l.N-1]
+		r.done = true
+		r.out = symbolon.RefreshOutcome{Result: symbolon.Kept, Seq: uint64(l.Seq), At: moment(l.RefreshedAt), ExpiresAt: moment(l.ExpiresAt)}
+	}
+	return nil
+}
+
+// lookedAt is what a token that does not rotate was found to be.
+type lookedAt struct{ N, Seq, RefreshedAt, ExpiresAt int64 }
+
+// tokens returns the arguments of presented, after sorting the list.
+func tokens(list []*refreshRequest) []any {
 	slices.SortFunc(list, func(a, b *refreshRequest) int { return bytes.Compare(a.ask.ID[:], b.ask.ID[:]) })
 	ids, seqs := make([][16]byte, len(list)), make([]int64, len(list))
 	nows, expires, born := make([]int64, len(list)), make([]int64, len(list)), make([]int64, len(list))
@@ -87,31 +162,18 @@ func rotateAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) er
 		ids[i], seqs[i] = r.ask.ID, int64(r.ask.Seq)
 		nows[i], expires[i], born[i] = millis(r.ask.Now), millis(r.ask.ExpiresAt), millis(r.ask.ID.Time())
 	}
-	rows, err := c.Query(ctx, `
-		UPDATE connection SET seq = connection.seq + 1, refreshed_at = u.now, expires_at = u.expires_at
-		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-			WITH ORDINALITY AS u (id, seq, now, expires_at, born, n)
-		WHERE connection.id = u.id AND connection.seq = u.seq
-			AND connection.ended_at IS NULL AND connection.expires_at > u.now
-			AND EXISTS (
-				SELECT 1 FROM account
-				WHERE no = connection.account_no AND disabled_at IS NULL AND not_before < u.born)
-			AND EXISTS (
-				SELECT 1 FROM app
-				WHERE no = connection.app_no AND deleted_at IS NULL AND not_before < u.born)
-		RETURNING u.n`, ids, seqs, nows, expires, born)
-	rotated, err := collect(rows, err, pgx.RowTo[int64])
-	if err = committed(c, err); err != nil {
-		return err
-	}
-	for _, n := range rotated {
+	return []any{ids, seqs, nows, expires, born}
+}
+
+// settleRotated marks those as done whose places in the list are named.
+func settleRotated(list []*refreshRequest, places []int64) {
+	for _, n := range places {
 		r := list[n-1]
 		r.done = true
 		r.out = symbolon.RefreshOutcome{
-			Result: symbolon.Rotated, Seq: r.ask.Seq + 1, At: moment(nows[n-1]), ExpiresAt: moment(expires[n-1]),
+			Result: symbolon.Rotated, Seq: r.ask.Seq + 1, At: moment(millis(r.ask.Now)), ExpiresAt: moment(millis(r.ask.ExpiresAt)),
 		}
 	}
-	return nil
 }
 
 // refreshRow says how a token stands to its row, which is nil when there is none,
@@ -157,8 +219,7 @@ func refreshRow(tx *transaction, row *locked, r *symbolon.Refresh) symbolon.Refr
 // prolong pushes the expiry of a connection that does not rotate forward, at most
 // once a day, or at half of its life where that is short.
 func (l *locked) prolong(until, now int64) {
-	const day = int64(24 * time.Hour / time.Millisecond)
-	if until-l.expiresAt < min(day, (until-now)/2) || until <= l.expiresAt {
+	if until-l.expiresAt < min(prolongStep, (until-now)/2) || until <= l.expiresAt {
 		return
 	}
 	l.expiresAt, l.changed = until, true
