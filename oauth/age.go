@@ -45,3 +45,9 @@ func upToDate(began, now moment, bound time.Duration) bool {
 // 1.1/0.9 = 1.23 times the bound. It is 1.25 times the bound, which is good for
 // clocks that are 11 % wrong.
 func SettleTime(bound time.Duration) time.Duration { return bound + bound/4 }
+
+// unsettled returns how much of it is left. Both times are by the monotonic clock,
+// which no one can set: a machine that was suspended waits the longer for it.
+func unsettled(known, now, bound time.Duration) time.Duration {
+	return SettleTime(bound) - (now - known)
+}

@@ -64,11 +64,11 @@ func (e *Engine) settleApp(ctx context.Context) error {
 // hangs up ends the wait, and undoes nothing; the error is then of kind Unknown,
 // so that no answer of success can be made of it.
 func (f *Feed) settle(ctx context.Context, known time.Duration) error {
-	rest := SettleTime(f.bound) - (f.now().mono - known)
-	if rest <= 0 {
+	left := unsettled(known, f.now().mono, f.bound)
+	if left <= 0 {
 		return nil
 	}
-	t := time.NewTimer(rest)
+	t := time.NewTimer(left)
 	defer t.Stop()
 	select {
 	case <-t.C:
