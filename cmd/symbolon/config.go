@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // Every field with a setting tag is filled from, in this order: its flag, the
@@ -105,5 +107,5 @@ func envName(setting string) string { return "SYMBOLON_" + strings.ToUpper(setti
 const feedBound = 250 * time.Millisecond
 
 // feedWait is how long after a commit every server has taken it up, or honours
-// nothing: the bound, and what two clocks may differ in their pace meanwhile.
-const feedWait = feedBound + feedBound/50
+// nothing.
+var feedWait = oauth.SettleTime(feedBound)

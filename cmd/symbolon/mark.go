@@ -76,15 +76,17 @@ func compareMark(m mark, merr error, db databaseMark, machine time.Time) []strin
 	if behind := m.Time.Sub(machine); behind > clockSlack {
 		warnings = append(warnings, fmt.Sprintf("The machine's clock is %s behind the time that was last used here (%s). Time goes on from there, so that nothing that had expired comes alive. Set the clock right (timedatectl status) and start again. If it was the earlier time that was wrong: stop the server, remove the file mark from the data directory, and rotate the key (symbolon key rotate), since what was issued in between lives that much longer.", span(behind.Round(time.Second)), when(m.Time)))
 	}
-	const restored = "Connections are kept: an app that refreshed since is caught up with. But what was ended, retired or changed since is as it was before: end it again (symbolon connection end), set changed passwords again, and look at the apps' secrets. If you cannot tell what that was, rotate the key and retire the old one (symbolon key rotate, symbolon key retire): everyone then connects anew."
 	switch {
 	case m.Epoch != db.Epoch:
-		warnings = append(warnings, "The database is not the one that was last used here. "+restored)
+		warnings = append(warnings, "The database is not the one that was last used here. "+rolledBack)
 	case db.Commits < m.Commits:
-		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s missing. ", count(int(m.Commits-db.Commits), "commit is", "commits are"))+restored)
+		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s missing. ", count(int(m.Commits-db.Commits), "commit is", "commits are"))+rolledBack)
 	}
 	return warnings
 }
+
+// rolledBack says what follows from a database that was put back to an older state.
+const rolledBack = "Connections are kept: an app that refreshed since is caught up with. But what was ended, retired or changed since is as it was before: end it again (symbolon connection end), set changed passwords again, and look at the apps' secrets. If you cannot tell what that was, rotate the key and retire the old one (symbolon key rotate, symbolon key retire): everyone then connects anew."
 
 // databaseMark is what a database says of itself.
 type databaseMark struct {

@@ -219,6 +219,9 @@ func (s *server) currentMark() (mark, error) {
 // handler makes what answers the requests, and the feed that it needs.
 func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *oauth.Feed, error) {
 	feed := oauth.NewFeed(s.store, s.clock, feedBound, time.Duration(s.AccessLifetime))
+	feed.OnRolledBack(func() {
+		s.log.Warn("The database was put back to an older state while this server ran. " + rolledBack)
+	})
 	if err := feed.Poll(ctx); err != nil {
 		return nil, nil, err
 	}
