@@ -37,6 +37,14 @@ func TestOpen(t *testing.T) {
 	}
 	try(others, Options{Create: &Create{}}, symbolon.Denied)
 
+	unused := database(t, c, "fresh")
+	if err := c.Exec(unused, "UPDATE mark SET sandbox = NULL"); err != nil {
+		t.Fatal(err)
+	}
+	try(unused, Options{}, symbolon.NotFound)
+	if db, err := Open(t.Context(), Options{URL: c.URL(unused), Create: &Create{Sandbox: true}}); err != nil || db.Close() != nil {
+		t.Error("what was made and not used cannot be used", err)
+	}
 	for _, half := range []string{"moving = 0", "moved = 'elsewhere'"} {
 		left := database(t, c, "fresh")
 		if err := c.Exec(left, "UPDATE mark SET "+half); err != nil {

@@ -107,13 +107,22 @@ func (db *DB) migrate(ctx context.Context) (err error) {
 	return err
 }
 
-// settleSort decides the sort of a database that has none yet, and demands it of
-// one that has.
+// settleSort decides the sort of a database that has none yet, if it is to be made,
+// and demands it of one that has.
 func (db *DB) settleSort(ctx context.Context, c *pgxpool.Conn) (Mark, error) {
 	want := db.options.Create
-	sandbox := want != nil && want.Sandbox
-	if _, err := c.Exec(ctx, `UPDATE mark SET sandbox = $1 WHERE sandbox IS NULL`, sandbox); err != nil {
-		return Mark{}, err
+	if want != nil {
+		if _, err := c.Exec(ctx, `UPDATE mark SET sandbox = $1 WHERE sandbox IS NULL`, want.Sandbox); err != nil {
+			return Mark{}, err
+		}
+	} else {
+		var decided bool
+		if err := c.QueryRow(ctx, `SELECT sandbox IS NOT NULL FROM mark`).Scan(&decided); err != nil {
+			return Mark{}, err
+		}
+		if !decided {
+			return Mark{}, symbolon.Errorf(symbolon.NotFound, opOpen, "the tables in the database were made and never used: whoever made them has not said for what")
+		}
 	}
 	mark, err := readMark(ctx, c)
 	if err == nil && !db.options.Transfer {

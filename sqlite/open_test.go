@@ -263,3 +263,16 @@ func BenchmarkCreate(b *testing.B) {
 		}
 	}
 }
+
+func TestWhoOnlyLooksDecidesNothing(t *testing.T) {
+	path := freshDatabase(t)
+	foreign(t, path, `UPDATE mark SET sandbox = NULL`)
+	refusal(t, Options{Path: path}, symbolon.NotFound)
+	db, err := Open(t.Context(), Options{Path: path, Create: &Create{Sandbox: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -169,22 +169,24 @@ func lock(ctx context.Context, path string) (func(), error) {
 	}
 }
 
-// settle decides the sort of a database that has none yet, and demands it of
-// one that has, and demands that the data is here.
+// settle decides the sort of a database that has none yet, if it is to be made, and
+// demands it of one that has, and demands that the data is here.
 func (f *file) settle(ctx context.Context, options Options) (Mark, error) {
 	want := options.Create
 	undecided := false
 	if err := f.reads.QueryRowContext(ctx, `SELECT sandbox IS NULL FROM mark`).Scan(&undecided); err != nil {
 		return Mark{}, err
 	}
+	if undecided && want == nil {
+		return Mark{}, symbolon.Errorf(symbolon.NotFound, opOpen, "%s was made and never used: whoever made it has not said for what", f.path)
+	}
 	if undecided {
-		sandbox := want != nil && want.Sandbox
 		c, err := f.connect(ctx)
 		if err != nil {
 			return Mark{}, err
 		}
 		defer c.close()
-		if _, err := c.exec(`UPDATE mark SET sandbox = ? WHERE sandbox IS NULL`, sandbox); err != nil {
+		if _, err := c.exec(`UPDATE mark SET sandbox = ? WHERE sandbox IS NULL`, want.Sandbox); err != nil {
 			return Mark{}, err
 		}
 	}
