@@ -31,9 +31,10 @@ func (c *doctorCmd) checkDatabase(ctx context.Context, d *diagnosis, db *databas
 	checkPostgres(d, is)
 }
 
-// clockApart is how far the clocks of two machines may differ before what one
-// issues looks odd to the other: well under the 60 s that are tolerated.
-const clockApart = 10 * time.Second
+// clocksApart is how far the clocks of two nodes may differ: what ends for all at
+// once, ends by the time at which things were made. Clocks that are set by NTP
+// differ by a tenth of that.
+const clocksApart = 300 * time.Millisecond
 
 // checkPostgres looks for settings of the server that break a promise, or will.
 func checkPostgres(d *diagnosis, is postgres.Condition) {
@@ -54,8 +55,9 @@ func checkPostgres(d *diagnosis, is postgres.Condition) {
 	if free := is.MaxConnections - is.Connections; free < perNode {
 		find(warning, "raise max_connections; a node takes up to "+fmt.Sprint(perNode), "%d of %d connections are taken", is.Connections, is.MaxConnections)
 	}
-	if is.Ahead > clockApart || is.Ahead < -clockApart {
-		find(warning, "set both clocks by NTP (timedatectl status)", "its clock differs from this machine's by %s", is.Ahead.Round(time.Second))
+	// Two nodes that differ from the server by half of it differ by no more than that.
+	if is.Ahead > clocksApart/2 || is.Ahead < -clocksApart/2 {
+		find(warning, "set both clocks by NTP (timedatectl status)", "its clock differs from this machine's by %s; when an account is ended, what a node whose clock is more than %s ahead has just made lives on", is.Ahead.Round(10*time.Millisecond), clocksApart)
 	}
 	if sound {
 		d.add("postgres", fine, "", "commits wait for a standby (%s)", is.SyncStandbys)
