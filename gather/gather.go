@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,6 +34,7 @@ type Group[T any] struct {
 	run   func(batch []T)
 	batch int // the most changes in one batch
 	depth int // the most changes that wait
+	tell  atomic.Pointer[func(Batch)]
 
 	count count
 	pool  sync.Pool     // of *waiter[T]
@@ -49,8 +51,9 @@ type Group[T any] struct {
 // up, then to the loop until it is told, then to its caller again.
 type waiter[T any] struct {
 	change T
-	state  state         // the group's mu
-	told   chan struct{} // holds one signal: the outcome is there
+	caller context.Context // set while someone is told of batches
+	state  state           // the group's mu
+	told   chan struct{}   // holds one signal: the outcome is there
 }
 
 type state uint8
@@ -92,6 +95,9 @@ func New[T any](batch, depth int, run func(batch []T)) *Group[T] {
 func (g *Group[T]) Do(ctx context.Context, change T) error {
 	w := g.pool.Get().(*waiter[T])
 	w.change, w.state = change, waiting
+	if g.tell.Load() != nil {
+		w.caller = ctx
+	}
 	if err := g.enqueue(ctx, w); err != nil {
 		g.release(w)
 		return err
@@ -153,7 +159,7 @@ func (g *Group[T]) abandon(w *waiter[T]) bool {
 
 func (g *Group[T]) release(w *waiter[T]) {
 	var none T
-	w.change = none
+	w.change, w.caller = none, nil
 	g.pool.Put(w)
 }
 
@@ -184,11 +190,13 @@ func (g *Group[T]) loop() {
 			changes = append(changes, w.change)
 		}
 		g.count.ran(len(changes)) // before anyone is told, so that who was told is counted
+		batch := g.begin(waiters)
 		g.run(changes)
 		clear(changes)
 		for _, w := range waiters {
 			w.told <- struct{}{} // never blocks: told has room for the one signal
 		}
+		g.end(batch)
 	}
 }
 

@@ -1,9 +1,9 @@
 package jwt
 
 import (
-	"reflect"
 	"encoding/base64"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"

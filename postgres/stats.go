@@ -44,3 +44,13 @@ func poolStats(p *pgxpool.Pool) Pool {
 		Waits: uint64(s.EmptyAcquireCount()), Waited: s.EmptyAcquireWaitTime(),
 	}
 }
+
+// OnBatch has a function told of every batch of changes that shares a commit, and of
+// what gathered it: "connects", "refreshes", "ends" or "once". See
+// gather.Group.OnBatch.
+func (db *DB) OnBatch(tell func(gatherer string, b gather.Batch)) {
+	db.connects.OnBatch(func(b gather.Batch) { tell("connects", b) })
+	db.refreshes.OnBatch(func(b gather.Batch) { tell("refreshes", b) })
+	db.ends.OnBatch(func(b gather.Batch) { tell("ends", b) })
+	db.uses.OnBatch(func(b gather.Batch) { tell("once", b) })
+}

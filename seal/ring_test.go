@@ -1,10 +1,10 @@
 package seal
 
 import (
-	"reflect"
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"

@@ -14,3 +14,9 @@ type Stats struct {
 func (db *DB) Stats() Stats {
 	return Stats{Writes: db.group.Stats(), Away: db.writer.away.is.Load()}
 }
+
+// OnBatch has a function told of every batch of changes that shares a commit, and of
+// what gathered it: "writes". See gather.Group.OnBatch.
+func (db *DB) OnBatch(tell func(gatherer string, b gather.Batch)) {
+	db.group.OnBatch(func(b gather.Batch) { tell("writes", b) })
+}
