@@ -88,9 +88,16 @@ func Reasons() []Reason {
 	return list
 }
 
-// answered tells of a request.
+// answered tells of a request that was answered.
 func (h *Handler) answered(ev *event, took time.Duration) {
+	if h.tell == nil && ev.span.End == nil {
+		return
+	}
+	a := Answered{Route: ev.route, Method: ev.method, Status: ev.status, Code: ev.code, Why: ev.why, Took: took}
 	if h.tell != nil {
-		h.tell(Answered{Route: ev.route, Method: ev.method, Status: ev.status, Code: ev.code, Why: ev.why, Took: took})
+		h.tell(a)
+	}
+	if ev.span.End != nil {
+		ev.span.End(a)
 	}
 }

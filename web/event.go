@@ -27,6 +27,7 @@ type event struct {
 	address string
 	start   time.Time
 	quiet   bool // logged only when it fails
+	span    Span
 
 	status     int
 	client     symbolon.ClientID
@@ -116,6 +117,7 @@ func (ev *event) appendLine(b []byte, took time.Duration) []byte {
 	b = appendKnown(b, "error", ev.code)
 	b = appendKnown(b, "detail", ev.detail)
 	b = appendKnown(b, "note", ev.note)
+	b = appendKnown(b, "trace_id", ev.span.ID)
 	return append(b, "}\n"...)
 }
 

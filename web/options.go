@@ -65,8 +65,9 @@ type Handler struct {
 	// of each that was.
 	inFlight atomic.Int64
 	tell     func(Answered)
-	play    *playground // nil outside the sandbox
-	docs    *docs
+	spans    func(Begun) Span // asked for the span of each request, unless nil
+	play     *playground      // nil outside the sandbox
+	docs     *docs
 	// described is the metadata document.
 	described []byte
 }

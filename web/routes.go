@@ -174,10 +174,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		ev.route, ev.kind = unknownRoute, both
+		r = h.traced(r, ev)
 		h.fail(w, r, ev, &httpError{status: http.StatusNotFound, code: "invalid_request", description: "There is nothing at this path; the API is described under /docs."})
 		return
 	}
 	ev.route, ev.kind, ev.surface = rt.path, rt.kind, rt.surface
+	r = h.traced(r, ev)
 	if err := h.dispatch(w, r, ev, rt); err != nil {
 		h.fail(w, r, ev, err)
 	}

@@ -65,7 +65,7 @@ type requestLog struct {
 }
 
 // requestFields are the fields of a request's line, in their order.
-var requestFields = []string{"request_id", "method", "route", "status", "ms", "address", "client_id", "account", "connection", "error", "detail", "note"}
+var requestFields = []string{"request_id", "method", "route", "status", "ms", "address", "client_id", "account", "connection", "error", "detail", "note", "trace_id"}
 
 // Write implements io.Writer for one line.
 func (l *requestLog) Write(line []byte) (int, error) {
