@@ -67,7 +67,7 @@ func (s *settings) check() (checked, error) {
 	note(serr)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
-	note(s.watchSettings.check())
+	note(s.watchSettings.check(len(s.TrustedProxies) > 0))
 	return c, errors.Join(faults...)
 }
 

@@ -71,7 +71,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	if host != "127.0.0.1" && host != "::1" && host != "localhost" {
 		return mend(fmt.Errorf("the demo lets anyone sign in, so it listens on this computer only, not on %q", c.Listen), "write --listen 127.0.0.1:8080, or run “symbolon serve”")
 	}
-	if err := c.watchSettings.check(); err != nil {
+	if err := c.watchSettings.check(false); err != nil {
 		return err
 	}
 	_, quiet := terminal(sh.stderr)

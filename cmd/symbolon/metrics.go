@@ -2,13 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"log/slog"
-	"net/http"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,71 +15,13 @@ import (
 	"github.com/symbolon/symbolon/web"
 )
 
-// watchSettings are how a server can be watched. All of it is off from the start.
-type watchSettings struct {
-	// MetricsListen is the address and port of a socket of its own.
-	MetricsListen string `setting:"metrics_listen" group:"watch" placeholder:"HOST:PORT" help:"Serve metrics for Prometheus at /metrics on this address and port, which only Prometheus should reach. None by default."`
-}
-
-// check returns what is wrong with the settings.
-func (w *watchSettings) check() error {
-	if w.MetricsListen == "" {
-		return nil
-	}
-	if _, _, err := splitListen(w.MetricsListen); err != nil {
-		return mend(fmt.Errorf("metrics_listen %q is not HOST:PORT", w.MetricsListen), "write it as 127.0.0.1:9464")
-	}
-	return nil
-}
-
-// watch is what an operator may see of a server: its metrics, on a socket of their
-// own. Nil is a server that is not watched; its methods do nothing then.
-type watch struct {
-	*metrics.Metrics
-	http  *http.Server
-	store atomic.Pointer[database] // nil until it is open
-}
-
-// newWatch opens the socket for metrics and answers there at once, so that a server
-// that waits for its database is seen to wait.
-func newWatch(s *watchSettings, data string, log *slog.Logger) (*watch, error) {
-	if s.MetricsListen == "" {
-		return nil, nil //nolint:nilnil // nil is a server that is not watched
-	}
-	listener, err := listen(s.MetricsListen, "--metrics-listen")
-	if err != nil {
-		return nil, err
-	}
-	b := thisBuild()
-	w := &watch{Metrics: metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit})}
-	w.WatchDatabase(w.database)
-	w.WatchDisk(func() (free, used uint64, ok bool) { return diskOf(data) })
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", w.Handler())
-	w.http = &http.Server{Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: 5 * time.Minute, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	go func() {
-		if err := w.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics are served no more; the server goes on", "cause", err.Error())
-		}
-	}()
-	log.Info("metrics are served at /metrics", "listen", listener.Addr().String())
-	return w, nil
-}
-
-// close ends the socket. What is being read of it is cut off.
-func (w *watch) close() {
-	if w != nil {
-		_ = w.http.Close() // nothing was promised there
-	}
-}
-
 // opened takes up the database once it is open, and counts what is asked of it.
 func (w *watch) opened(db *database) {
 	if w == nil {
 		return
 	}
 	w.store.Store(&database{file: db.file, server: db.server})
-	db.Store = w.Store(db.Store, nil)
+	db.Store = w.Store(db.Store, w.traceStore(db))
 }
 
 // database says how the database does, without asking it.
@@ -128,6 +65,7 @@ func (w *watch) served(s *server, h *web.Handler, feed *oauth.Feed, keys *keyrin
 	h.OnAnswer(func(a web.Answered) {
 		requests.Answered(a.Route, a.Method, a.Status, metrics.Reason{Code: a.Code, Why: a.Why}, a.Took)
 	})
+	w.traceRequests(h)
 	w.WatchFeed(metrics.Feed{Bound: feedBound, Age: feed.Age})
 	w.WatchKeys(func() metrics.Keyring {
 		return metrics.Keyring{Keys: append(keys.ring.Keys(), keys.signing.Keys()...), Now: s.clock.Now(), Stale: keys.late.Load()}
@@ -145,7 +83,9 @@ func (w *watch) fetching(fetch func(ctx context.Context, url string) ([]byte, ti
 	}
 	return func(ctx context.Context, url string) ([]byte, time.Duration, error) {
 		began := time.Now()
+		ctx, span := w.traceFetch(ctx)
 		body, age, err := fetch(ctx, url)
+		span(err)
 		w.Fetched(err, time.Since(began))
 		return body, age, err
 	}

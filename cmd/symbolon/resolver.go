@@ -181,7 +181,7 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 			if r.known[key].Target.Kind() != reflect.Slice {
 				return nil, mend(fmt.Errorf("%s: %s is not a list", file, key), "write it as %s = \"value\"", key)
 			}
-		case int64:
+		case int64, float64:
 			values[key] = fmt.Sprint(v)
 		case map[string]any:
 			if key == "scopes" {

@@ -75,7 +75,7 @@ func (s *server) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer listener.Close()
-	if s.watch, err = newWatch(&s.watchSettings, s.Data, s.log.Logger); err != nil {
+	if s.watch, err = newWatch(s); err != nil {
 		return err
 	}
 	defer s.watch.close()
