@@ -21,6 +21,9 @@ type database struct {
 	shared bool
 	// mark returns what the database says of itself.
 	mark func(ctx context.Context) (databaseMark, error)
+	// beat is mark for a server, which calls it once a second: what it has changed
+	// since the last time shows in it.
+	beat func(ctx context.Context) (databaseMark, error)
 	// close finishes what was accepted and lets go of the database.
 	close func() error
 
@@ -56,10 +59,11 @@ func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &database{Store: db, file: db, close: db.Close, mark: func(ctx context.Context) (databaseMark, error) {
+	mark := func(ctx context.Context) (databaseMark, error) {
 		m, err := db.Mark(ctx)
 		return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox}, err
-	}}, nil
+	}
+	return &database{Store: db, file: db, close: db.Close, mark: mark, beat: mark}, nil
 }
 
 func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) {
@@ -71,10 +75,13 @@ func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &database{Store: db, shared: true, server: db, close: db.Close, mark: func(ctx context.Context) (databaseMark, error) {
-		m, err := db.Mark(ctx)
-		return databaseMark{Epoch: m.Epoch.String(), Sandbox: m.Sandbox, Shared: true}, err
-	}}, nil
+	from := func(read func(context.Context) (postgres.Mark, error)) func(context.Context) (databaseMark, error) {
+		return func(ctx context.Context) (databaseMark, error) {
+			m, err := read(ctx)
+			return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox, Shared: true}, err
+		}
+	}
+	return &database{Store: db, shared: true, server: db, close: db.Close, mark: from(db.Mark), beat: from(db.Beat)}, nil
 }
 
 // sameDatabase refuses to work on the database in a data directory whose server

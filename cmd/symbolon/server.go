@@ -208,7 +208,7 @@ func (s *server) databaseMark(ctx context.Context) (databaseMark, error) {
 }
 
 func (s *server) currentMark() (mark, error) {
-	db, err := s.store.mark(context.Background())
+	db, err := s.store.beat(context.Background())
 	m := mark{Time: s.clock.highest(), Epoch: db.Epoch, Commits: db.Commits}
 	if s.Database != "" {
 		m.Database = publicURL(s.Database)
