@@ -153,6 +153,9 @@ func runPage(t *testing.T, name, commands string, expected []expectation) {
 			set = append(set, port+"="+freePort(t))
 		}
 	}
+	if name == "docs/moving.md" {
+		set = append(set, postgresEnviron(t)...)
+	}
 	// What a page leaves running, since a command of it failed, would keep the output open.
 	commands = "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n" + commands
 	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)

@@ -128,7 +128,7 @@ func (c *doctorCmd) openHint(err error) error {
 	case symbolon.KindOf(err) == symbolon.Busy && c.Database != "":
 		return mend(err, "look whether PostgreSQL runs at %s, whether this machine may reach it, and whether user and password are right; a server that runs says only the URL without its password: give it with --database", publicURL(c.Database))
 	case symbolon.KindOf(err) == symbolon.Busy:
-		return mend(err, "free the disk, or the lock; if the file is damaged, put back the latest backup of %s together with the root key", databaseName)
+		return mend(err, "free the disk, or the lock; if the file is damaged, put back the latest backup (symbolon restore); the root key stays")
 	}
 	return err
 }

@@ -122,7 +122,7 @@ func (c *moveCmd) remember(ctx context.Context, target *postgres.DB) error {
 	if err != nil {
 		return err
 	}
-	m.Epoch, m.Commits, m.Database = at.Epoch.String(), 0, publicURL(c.To)
+	m.Epoch, m.Commits, m.Database = at.Epoch.String(), at.Commits, publicURL(c.To)
 	return m.write(c.From)
 }
 
@@ -160,7 +160,7 @@ func (c *moveCmd) print(sh *shell, result move.Result) error {
 		fmt.Fprintf(sh.stdout, "Moved %s, %s, %s and all that belongs to them. Both databases were read again, and are the same.\n",
 			count(int(rows["account"]), "account", "accounts"), count(int(rows["app"]), "app", "apps"), count(int(rows["connection"]), "connection", "connections"))
 	}
-	fmt.Fprintf(sh.stdout, "From now on, start the server with --data %s --database %s. The root key stays where it is. The database in %s is kept, and is not served any more.\n",
+	fmt.Fprintf(sh.stdout, "From now on, start the server with --data %s --database '%s'. The root key stays where it is. The database in %s is kept, and is not served any more.\n",
 		c.From, publicURL(c.To), c.From)
 	return nil
 }
