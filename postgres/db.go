@@ -171,14 +171,18 @@ func (db *DB) openPools(ctx context.Context) error {
 // server's defaults: each statement sees what was committed before it, a commit is
 // on stable storage when it is answered, and on a standby if there is one to wait
 // for, and a warning that it is not arrives. Who waits for a lock gives up before his call
-// does, so that it is known that nothing was done.
+// does, so that it is known that nothing was done. And a transaction whose node says
+// nothing any more, because it is frozen or cut off, is ended by the server once no
+// call can be waiting for it: others wait for what it has locked.
 func (db *DB) settleSession(ctx context.Context, c *pgx.Conn) error {
 	_, err := c.Exec(ctx, `
 		SELECT set_config('default_transaction_isolation', 'read committed', false),
 			set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
 				ELSE current_setting('synchronous_commit') END, false),
 			set_config('client_min_messages', 'warning', false),
-			set_config('lock_timeout', $1, false)`, pgx.QueryExecModeSimpleProtocol, strconv.FormatInt(lockWait(db.options.Wait).Milliseconds(), 10))
+			set_config('lock_timeout', $1, false),
+			set_config('idle_in_transaction_session_timeout', $2, false)`, pgx.QueryExecModeSimpleProtocol,
+		strconv.FormatInt(lockWait(db.options.Wait).Milliseconds(), 10), strconv.FormatInt(db.options.Wait.Milliseconds(), 10))
 	return err
 }
 
