@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -105,7 +106,27 @@ func checkDatabaseURL(database string) error {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return mend(errors.New("database is not the URL of a PostgreSQL database"), "write it as postgres://user:password@host:5432/name, with %%20 and the like in place of what a URL cannot hold")
 	}
+	if strayPassword(database) {
+		return mend(errors.New("the URL of the database holds a mark where none can be: in its password, it seems"), "write %%40 for @, %%2F for /, %%23 for # and %%3F for ? in the password")
+	}
 	return nil
+}
+
+// strayPassword reports whether a URL reads as if its password held a mark that ends
+// it: what comes behind is then taken for a host or a path, looked up and shown.
+func strayPassword(database string) bool {
+	_, rest, _ := strings.Cut(database, "://")
+	before, query, _ := strings.Cut(rest, "?")
+	authority, path, _ := strings.Cut(before, "/")
+	if strings.Contains(rest, "#") || strings.Contains(path, "@") || strings.Count(authority, "@") > 1 {
+		return true
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		if name, _, _ := strings.Cut(pair, "="); strings.Contains(name, "@") {
+			return true
+		}
+	}
+	return false
 }
 
 // publicURL is a database's URL without what is secret in it.
@@ -166,7 +187,11 @@ func (p *place) open(sh *shell, make bool) (*desk, error) {
 		d.store, err = p.openDatabase(sh.ctx, o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the database cannot be opened: %w", err)
+		err = fmt.Errorf("the database cannot be opened: %w", err)
+		if p.Database != "" && symbolon.KindOf(err) == symbolon.Busy {
+			return nil, mend(err, "nothing was done; look whether the server runs and whether its address, the user and the password are right, then try again")
+		}
+		return nil, err
 	}
 	mark, err := d.store.mark(sh.ctx)
 	if err != nil {

@@ -15,6 +15,9 @@ func TestPublicURLHasNoPassword(t *testing.T) {
 		{"host=db.example user=u password=geheim", masked},
 		{"postgres://u:ge%zzheim@db.example/name", masked},
 		{"geheim", masked},
+		{"postgres://u:12/heim@db.example/name", masked},
+		{"postgres://u:12#heim@db.example/name", masked},
+		{"postgres://u:12?heim@db.example/name", masked},
 	} {
 		got := publicURL(tt.url)
 		if strings.Contains(got, "heim") {
@@ -27,13 +30,16 @@ func TestPublicURLHasNoPassword(t *testing.T) {
 }
 
 func TestDatabaseURLIsNotRepeated(t *testing.T) {
-	for _, url := range []string{"geheim", "host=a password=geheim", "mysql://u:geheim@a/b", "postgres://u:ge%zzheim@a/b", "postgres:/\x7fgeheim"} {
+	for _, url := range []string{"geheim", "host=a password=geheim", "mysql://u:geheim@a/b", "postgres://u:ge%zzheim@a/b", "postgres:/\x7fgeheim",
+		// A password with a mark that a URL ends it at.
+		"postgres://u:12@heim@a/b", "postgres://u:12/heim@a/b", "postgres://u:12#heim@a/b", "postgres://u:12?heim@a/b", "postgres://u:12?x=y&heim@a/b", "postgres://12@heim@a,c/b",
+	} {
 		err := checkDatabaseURL(url)
 		if err == nil || strings.Contains(err.Error()+hintFor(err), "heim") {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
-	for _, url := range []string{"postgres://a/b", "postgresql://u:p@a:1,b:2/c?x=y", "postgres:///b?host=/run/postgresql"} {
+	for _, url := range []string{"postgres://a/b", "postgresql://u:p@a:1,b:2/c?x=y", "postgres:///b?host=/run/postgresql", "postgres://u:1%402@a/b", "postgres:///b?host=@abstract", "postgres://a/b?user=u&password=1@2"} {
 		if err := checkDatabaseURL(url); err != nil {
 			t.Errorf("%q: %v", url, err)
 		}
