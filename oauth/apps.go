@@ -70,6 +70,14 @@ func plausible(id symbolon.ClientID) bool {
 	return true
 }
 
+// forgetAll is told that what is held may be anything: all of it is read again.
+func (a *apps) forgetAll() {
+	a.mu.Lock()
+	clear(a.byID)
+	a.edits++
+	a.mu.Unlock()
+}
+
 // changed is told of every change in the store.
 func (a *apps) changed(c symbolon.Change) {
 	if c.Kind != symbolon.AppChanged && c.Kind != symbolon.AppEnded {

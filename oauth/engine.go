@@ -189,6 +189,11 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 	}
 	feed.OnChange(e.apps.changed)
 	feed.OnChange(e.origins.changed)
+	feed.OnRolledBack(func() {
+		e.apps.forgetAll()
+		e.origins.forgetAll()
+		e.sandbox.Store(nil)
+	})
 	return e
 }
 

@@ -99,6 +99,16 @@ func (o *origins) changed(c symbolon.Change) {
 	o.mu.Unlock()
 }
 
+// forgetAll is told that what is held may be anything: all of it is read again.
+func (o *origins) forgetAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.loaded = false
+	clear(o.stale)
+	clear(o.byApp)
+	clear(o.count)
+}
+
 // KnowsOrigin reports whether a script of this origin may read the answers of
 // the API.
 func (e *Engine) KnowsOrigin(ctx context.Context, origin string) (bool, error) {

@@ -147,6 +147,11 @@ func (e *Engine) Unregister(ctx context.Context, clientID, token string, who Reg
 		}
 		e.forget(app.ID)
 	}
+	// What a node whose clock is ahead has made for it just now is over as well: there
+	// is nothing after it.
+	if e.cfg.Shared {
+		now = now.Add(SettleTime(e.cfg.FeedBound))
+	}
 	end := symbolon.End{Client: app.ID, Delete: !young, Reason: symbolon.ByApp, Now: now}
 	if _, err := e.store.End(spend, end); err != nil {
 		return app.ID, storeError(err).from(app.ID)

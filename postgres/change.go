@@ -17,23 +17,37 @@ func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]
 	if err := atLeastOne(op, limit); err != nil {
 		return nil, after, err
 	}
-	next := after
+	var next symbolon.Cursor
 	var list []symbolon.Change
 	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) error {
-		next = after
+		// Read first: what is committed between the two is then more, never a gap.
+		var last int64
+		if err := c.QueryRow(ctx, `SELECT last FROM feed`).Scan(&last); err != nil {
+			return err
+		}
+		if next = after; last == int64(after) {
+			return nil
+		}
+		var first symbolon.Cursor
 		rows, err := c.Query(ctx, `
 			SELECT no, kind, connection, coalesce(account, ''), coalesce(client, ''), coalesce(before, 0), at
 			FROM change WHERE no > $1 ORDER BY no LIMIT $2`, int64(after), limit)
-		list, err = collect(rows, err, func(row pgx.CollectableRow) (symbolon.Change, error) { return scanChange(row, &next) })
-		if err != nil || len(list) > 0 || after == 0 {
-			return err
-		}
-		// Nothing new, or a database that has not come as far as the cursor,
-		// because it was put back to an older state: then begin again.
-		var last int64
-		err = c.QueryRow(ctx, `SELECT last FROM feed`).Scan(&last)
-		if err == nil && last < int64(after) {
-			next = 0
+		list, err = collect(rows, err, func(row pgx.CollectableRow) (symbolon.Change, error) {
+			change, err := scanChange(row, &next)
+			if first == 0 {
+				first = next
+			}
+			return change, err
+		})
+		// Numbers have no gaps. Who finds one has stood still for so long that what it
+		// missed was swept; and a database that has not come as far as the cursor was
+		// put back to an older state. Then begin again.
+		switch {
+		case err != nil:
+		case after != 0 && first != after+1:
+			list, next = nil, 0
+		case len(list) == 0:
+			next = symbolon.Cursor(last)
 		}
 		return err
 	})

@@ -109,16 +109,18 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 	if err != nil {
 		return 0, err
 	}
-	n := forgotten
+	n, before := forgotten, now
 	if len(ids) > 0 {
 		ended, err := tx.exec(`UPDATE connection SET ended_at = $2, ended_by = nullif($3, '') WHERE id = ANY ($1)`, ids, now, string(reason))
 		if err != nil {
 			return 0, err
 		}
 		n = max(n, ended)
+		// One that was made by a clock that is ahead was born after now, and is over, too.
+		before = max(before, millis(symbolon.ConnectionID(ids[len(ids)-1]).Time()))
 	}
 	if n > 0 {
-		tx.change(change{kind: symbolon.PairEnded, account: account, client: client, before: now, at: now})
+		tx.change(change{kind: symbolon.PairEnded, account: account, client: client, before: before, at: now})
 	}
 	return n, nil
 }

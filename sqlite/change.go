@@ -13,21 +13,37 @@ func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]
 	if err := atLeastOne(op, limit); err != nil {
 		return nil, after, err
 	}
-	next := after
+	var next symbolon.Cursor
 	var list []symbolon.Change
 	err := db.read(ctx, op, func(f *file) error {
-		rows, err := f.query(ctx, `
-			SELECT no, kind, connection, account, client, before, at FROM change WHERE no > ? ORDER BY no LIMIT ?`, after, limit)
-		list, err = collect(rows, err, func(rows *sql.Rows) (symbolon.Change, error) { return scanChange(rows, &next) })
-		if err != nil || len(list) > 0 || after == 0 {
+		// Read first: what is committed between the two is then more, never a gap.
+		var last sql.NullInt64
+		err := f.row(ctx, `SELECT max(seq) FROM sqlite_sequence WHERE name = 'change'`, nil, &last)
+		if err != nil {
 			return err
 		}
-		// Nothing new, or a database that has not come as far as the cursor,
-		// because it was put back to an older state: then begin again.
-		var last sql.NullInt64
-		err = f.row(ctx, `SELECT max(seq) FROM sqlite_sequence WHERE name = 'change'`, nil, &last)
-		if last.Int64 < int64(after) {
-			next = 0
+		if next = after; last.Int64 == int64(after) {
+			return nil
+		}
+		var first symbolon.Cursor
+		rows, err := f.query(ctx, `
+			SELECT no, kind, connection, account, client, before, at FROM change WHERE no > ? ORDER BY no LIMIT ?`, after, limit)
+		list, err = collect(rows, err, func(rows *sql.Rows) (symbolon.Change, error) {
+			change, err := scanChange(rows, &next)
+			if first == 0 {
+				first = next
+			}
+			return change, err
+		})
+		// Numbers have no gaps. Who finds one has stood still for so long that what it
+		// missed was swept; and a database that has not come as far as the cursor was
+		// put back to an older state. Then begin again.
+		switch {
+		case err != nil:
+		case after != 0 && first != after+1:
+			list, next = nil, 0
+		case len(list) == 0:
+			next = symbolon.Cursor(last.Int64)
 		}
 		return err
 	})

@@ -86,7 +86,18 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 	if n = max(n, forgotten); err != nil || n == 0 {
 		return 0, err
 	}
-	return n, tx.change(change{kind: symbolon.PairEnded, account: account, client: client, before: now, at: now})
+	// One that was made by a clock that is ahead was born after now, and is over, too.
+	var newest []byte
+	err = tx.row(`
+		SELECT id FROM connection
+		WHERE account_no = (SELECT no FROM account WHERE id = ?1) AND app_no = (SELECT no FROM app WHERE id = ?2) AND ended_at = ?3
+		ORDER BY id DESC LIMIT 1`, []any{account, client, now}, &newest)
+	if err != nil && !missing(err) {
+		return 0, err
+	}
+	var id symbolon.ConnectionID
+	copy(id[:], newest)
+	return n, tx.change(change{kind: symbolon.PairEnded, account: account, client: client, before: max(now, millis(id.Time())), at: now})
 }
 
 func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64) (int64, error) {

@@ -91,8 +91,12 @@ func (s *sweep) walk(tx *transaction, rows int, cursor []byte, look, remove stri
 	return nil
 }
 
+// changes deletes from the front only, so that what is left has no gap.
 func (s *sweep) changes(tx *transaction, rows int) error {
-	_, err := tx.exec(`DELETE FROM change WHERE no IN (SELECT no FROM change ORDER BY no LIMIT ?1) AND at < ?2`,
+	_, err := tx.exec(`
+		DELETE FROM change
+		WHERE no IN (SELECT no FROM change ORDER BY no LIMIT ?1) AND at < ?2
+			AND no < coalesce((SELECT min(no) FROM change WHERE at >= ?2), 9223372036854775807)`,
 		rows, millis(tx.at.Add(-changeMargin)))
 	return err
 }

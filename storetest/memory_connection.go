@@ -150,9 +150,10 @@ func (m *Memory) endConnection(row symbolon.Connection, reason symbolon.Reason, 
 }
 
 func (m *Memory) endPair(e symbolon.End, now time.Time) int {
-	n := 0
+	n, before := 0, now
 	for _, row := range m.connections {
 		if row.Account == e.Account && row.Client == e.Client && row.EndedAt.IsZero() {
+			before = latest(before, row.ID.Time())
 			row.EndedAt, row.EndedBy = now, e.Reason
 			m.put(row)
 			n++
@@ -160,7 +161,7 @@ func (m *Memory) endPair(e symbolon.End, now time.Time) int {
 	}
 	forgotten := deleteWhere(m.consents, func(key pair) bool { return key == pair{e.Account, e.Client} })
 	if n = max(n, forgotten); n > 0 {
-		m.change(symbolon.Change{Kind: symbolon.PairEnded, Account: e.Account, Client: e.Client, Before: now, At: now})
+		m.change(symbolon.Change{Kind: symbolon.PairEnded, Account: e.Account, Client: e.Client, Before: before, At: now})
 	}
 	return n
 }

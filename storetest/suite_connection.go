@@ -157,6 +157,14 @@ var endCases = []testCase{
 		_, err := w.End(w.ctx, symbolon.End{Now: w.now})
 		w.fails(err, symbolon.Invalid)
 	}},
+	{"a pair: what a clock that is ahead has made is over, its tokens as well", func(w *world) {
+		now := w.now
+		w.later(time.Second)
+		id := w.connected()
+		w.now = now
+		w.equal(w.changed(func() { w.end(symbolon.End{Account: w.account.ID, Client: w.app.ID}, 1) }),
+			[]symbolon.Change{{Kind: symbolon.PairEnded, Account: w.account.ID, Client: w.app.ID, Before: id.Time()}})
+	}},
 	{"a pair: its connections end, its consent is forgotten, others live", func(w *world) {
 		one, two := w.connected(), w.connected()
 		otherAccount, otherApp := *w, *w
