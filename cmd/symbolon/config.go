@@ -17,7 +17,9 @@ import (
 type place struct {
 	Data     string `setting:"data" default:"symbolon-data" placeholder:"DIR" help:"Directory with the database and the root key (${default})."`
 	Database string `setting:"database" placeholder:"URL" help:"PostgreSQL database in place of the one in the data directory: postgres://user:password@host/name. Several nodes may share it."`
-	Config   string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
+	// DatabaseNotify says whether nodes wake each other, which nothing depends on.
+	DatabaseNotify string `setting:"database_notify" enum:"on,off" default:"on" help:"on, or off: have PostgreSQL wake the other nodes (NOTIFY) when something ends (${default}). Off for a pooler in transaction mode, and for databases that lack it."`
+	Config         string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
 }
 
 // settings are what an owner may set about a server. The zero value of each

@@ -207,7 +207,7 @@ func TestTheConfigurationPageIsWhole(t *testing.T) {
 			continue
 		}
 		for _, flag := range command.Flags {
-			if !slices.Contains([]string{"help", "data", "database", "config", "json", "name", "redirect-uri", "scope", "public", "rotation", "home"}, flag.Name) &&
+			if !slices.Contains([]string{"help", "data", "database", "database-notify", "config", "json", "name", "redirect-uri", "scope", "public", "rotation", "home"}, flag.Name) &&
 				!strings.Contains(string(page), "`--"+flag.Name) {
 				t.Errorf("--%s of app create is not on the page", flag.Name)
 			}

@@ -68,7 +68,7 @@ func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) 
 }
 
 func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) {
-	options := postgres.Options{URL: p.Database, Log: o.log, Clock: o.clock}
+	options := postgres.Options{URL: p.Database, NoNotify: p.DatabaseNotify == "off", Log: o.log, Clock: o.clock}
 	if o.create {
 		options.Create = &postgres.Create{Sandbox: o.sandbox}
 	}

@@ -80,7 +80,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	box := &sandbox{host: host}
 	s := &server{
 		settings: settings{
-			place: place{Data: c.Data, Database: c.Database}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, watchSettings: c.watchSettings, logSettings: c.logSettings,
+			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, watchSettings: c.watchSettings, logSettings: c.logSettings,
 		},
 		checked: checked{listen: c.Listen, scopes: sandboxScopes, registrationScopes: demoRegistrationScopes},
 		sandbox: box,

@@ -104,6 +104,9 @@ func (s *server) run(ctx context.Context) (err error) {
 	}
 	front.Open(handler)
 	running.Go(func() { feed.Run(beside) })
+	if s.store.server != nil {
+		running.Go(func() { s.store.server.Listen(beside, feed.Wake) })
+	}
 	running.Go(func() { giveBack(beside, handler.Served) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
@@ -220,7 +223,7 @@ func (s *server) currentMark() (mark, error) {
 func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *oauth.Feed, error) {
 	feed := oauth.NewFeed(s.store, s.clock, feedBound, time.Duration(s.AccessLifetime))
 	feed.OnRolledBack(func() {
-		s.log.Warn("The database was put back to an older state while this server ran. " + rolledBack)
+		s.log.Warn("The database was put back to an older state while this server ran, or the server stood still for days. " + rolledBack)
 	})
 	if err := feed.Poll(ctx); err != nil {
 		return nil, nil, err
@@ -236,6 +239,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 			keys.changed(ctx)
 		}
 	})
+	feed.OnRolledBack(func() { keys.changed(ctx) })
 	if s.pair != nil {
 		if err := s.watchApps(ctx, feed); err != nil {
 			return nil, nil, err
