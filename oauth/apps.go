@@ -79,12 +79,13 @@ func (a *apps) forgetAll() {
 }
 
 // changed is told of every change in the store.
-func (a *apps) changed(c symbolon.Change) {
+func (a *apps) changed(c symbolon.Change) error {
 	if c.Kind != symbolon.AppChanged && c.Kind != symbolon.AppEnded {
-		return
+		return nil
 	}
 	a.mu.Lock()
 	delete(a.byID, c.Client)
 	a.edits++
 	a.mu.Unlock()
+	return nil
 }

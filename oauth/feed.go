@@ -27,7 +27,7 @@ type Feed struct {
 
 	poll       chan struct{} // full while someone reads; guards cursor and listeners
 	cursor     symbolon.Cursor
-	tell       []func(symbolon.Change)
+	tell       []func(symbolon.Change) error
 	rolledBack []func()
 
 	wake         chan struct{} // full while a poll is asked for
@@ -72,8 +72,9 @@ func NewFeed(store symbolon.Store, clock symbolon.Clock, bound, lifetime time.Du
 }
 
 // OnChange adds a function that is told of every change, in order, before the
-// feed counts as fresh. It must be added before Run.
-func (f *Feed) OnChange(tell func(symbolon.Change)) {
+// feed counts as fresh. When it fails, the feed does not get fresh, and it is told of
+// the change again at the next reading. It must be added before Run.
+func (f *Feed) OnChange(tell func(symbolon.Change) error) {
 	f.poll <- struct{}{}
 	f.tell = append(f.tell, tell)
 	<-f.poll
@@ -176,7 +177,9 @@ func (f *Feed) readAll(ctx context.Context) error {
 		for _, c := range changes {
 			f.Note(c)
 			for _, tell := range f.tell {
-				tell(c)
+				if err := tell(c); err != nil {
+					return err
+				}
 			}
 		}
 		back := cursor < f.cursor

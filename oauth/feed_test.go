@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/storetest"
 )
 
@@ -244,11 +245,12 @@ func TestFeedReadsAllAndTells(t *testing.T) {
 	w := newWorld(t)
 	w.feed = NewFeed(w.store, w.clock, time.Hour, time.Hour)
 	var told []symbolon.Change
-	w.feed.OnChange(func(c symbolon.Change) {
+	w.feed.OnChange(func(c symbolon.Change) error {
 		if w.feed.fresh() {
 			t.Fatal("fresh before all listeners know")
 		}
 		told = append(told, c)
+		return nil
 	})
 	for range changesAtOnce + changesAtOnce/2 {
 		w.clock.pass(time.Millisecond)
@@ -272,6 +274,37 @@ func TestFeedReadsAllAndTells(t *testing.T) {
 	w.ok(w.feed.Poll(w.ctx))
 	if len(told) != 0 {
 		t.Errorf("%d are told twice", len(told))
+	}
+}
+
+// Who cannot take up a change is told of it again, and until then nothing is fresh.
+func TestFeedWaitsForWhoIsTold(t *testing.T) {
+	w := newWorld(t)
+	w.feed = NewFeed(w.store, w.clock, time.Hour, time.Hour)
+	told, fails := 0, true
+	w.feed.OnChange(func(c symbolon.Change) error {
+		if c.Kind != symbolon.KeysChanged {
+			return nil
+		}
+		if told++; fails {
+			return symbolon.Errorf(symbolon.Busy, "test", "away")
+		}
+		return nil
+	})
+	root, err := seal.NewRootKey()
+	w.ok(err)
+	key, err := root.NewKey()
+	w.ok(err)
+	w.ok(symbolon.PutKeys(w.ctx, w.store, []symbolon.Key{key}, false))
+	for range 2 {
+		if err := w.feed.Poll(w.ctx); symbolon.KindOf(err) != symbolon.Busy || w.feed.fresh() {
+			t.Fatalf("it is fresh: %v", err)
+		}
+	}
+	fails = false
+	w.ok(w.feed.Poll(w.ctx))
+	if told != 3 || !w.feed.fresh() {
+		t.Errorf("told %d times, fresh %v", told, w.feed.fresh())
 	}
 }
 

@@ -90,13 +90,14 @@ func (o *origins) set(id symbolon.ClientID, uris []string) {
 }
 
 // changed is told of every change in the store.
-func (o *origins) changed(c symbolon.Change) {
+func (o *origins) changed(c symbolon.Change) error {
 	if c.Kind != symbolon.AppChanged && c.Kind != symbolon.AppEnded {
-		return
+		return nil
 	}
 	o.mu.Lock()
 	o.stale[c.Client] = struct{}{}
 	o.mu.Unlock()
+	return nil
 }
 
 // forgetAll is told that what is held may be anything: all of it is read again.

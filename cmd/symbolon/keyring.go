@@ -143,10 +143,23 @@ func (k *keyring) begin(ctx context.Context, now time.Time) error {
 var errOtherRoot = errors.New("another node has made the first keys, and this one lacks their root key")
 
 // changed is told that the keys in the store are others now. The root key is
-// read again too, since it may be what changed.
-func (k *keyring) changed(ctx context.Context) {
-	if err := k.load(ctx); err != nil && k.late.CompareAndSwap(false, true) {
-		k.log.Error("the keys changed and cannot be read; the server goes on with those it has, and tries again", "cause", err.Error())
+// read again too, since it may be what changed. An error means that it is not known
+// which keys are retired.
+func (k *keyring) changed(ctx context.Context) error {
+	keys, err := k.store.Keys(ctx, nil, false)
+	if err != nil {
+		return err
+	}
+	if err := k.take(keys); err != nil && k.late.CompareAndSwap(false, true) {
+		k.log.Error("the keys changed and cannot be opened; the server goes on with those it has, and tries again", "cause", err.Error())
+		go k.retry(ctx)
+	}
+	return nil
+}
+
+// reload reads the keys, and goes on trying when that fails.
+func (k *keyring) reload(ctx context.Context) {
+	if k.load(ctx) != nil && k.late.CompareAndSwap(false, true) {
 		go k.retry(ctx)
 	}
 }
@@ -173,6 +186,11 @@ func (k *keyring) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return k.take(keys)
+}
+
+// take takes up keys as the store has them.
+func (k *keyring) take(keys []symbolon.Key) error {
 	k.ring.Retire(keys) // whatever becomes of the root key
 	k.signing.Retire(keys)
 	roots, err := k.source.read() // after the keys: see rootSteps

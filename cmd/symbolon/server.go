@@ -234,12 +234,13 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	if err := keys.open(ctx, s.clock.Now()); err != nil {
 		return nil, nil, err
 	}
-	feed.OnChange(func(c symbolon.Change) {
-		if c.Kind == symbolon.KeysChanged {
-			keys.changed(ctx)
+	feed.OnChange(func(c symbolon.Change) error {
+		if c.Kind != symbolon.KeysChanged {
+			return nil
 		}
+		return keys.changed(ctx)
 	})
-	feed.OnRolledBack(func() { keys.changed(ctx) })
+	feed.OnRolledBack(func() { keys.reload(ctx) })
 	if s.pair != nil {
 		if err := s.watchApps(ctx, feed); err != nil {
 			return nil, nil, err
@@ -323,14 +324,15 @@ func showsCertificate(app *symbolon.App) bool {
 // watchApps looks whether there is an app that shows a certificate, now and
 // whenever one changes. Once there was, clients are asked until the next start.
 func (s *server) watchApps(ctx context.Context, feed *oauth.Feed) error {
-	feed.OnChange(func(c symbolon.Change) {
+	feed.OnChange(func(c symbolon.Change) error {
 		if c.Kind != symbolon.AppChanged || s.asks.Load() {
-			return
+			return nil
 		}
 		apps, err := s.store.Apps(ctx, symbolon.AppQuery{ID: c.Client, Limit: 1})
 		if err != nil || len(apps) == 1 && showsCertificate(&apps[0]) {
 			s.asks.Store(true) // asked in vain is better than an app that cannot prove itself
 		}
+		return nil
 	})
 	var after symbolon.ClientID
 	for {
