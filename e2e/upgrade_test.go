@@ -3,12 +3,15 @@
 package e2e
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // previousRelease builds the program of the release before this one, from the
@@ -65,7 +68,11 @@ func TestUpgradeWithoutAStop(t *testing.T) {
 	}
 	pause(version + " alone")
 
+	was := schemaOf(t, database)
 	fresh := startNew(old1) // which migrates the database under the old nodes
+	if now := schemaOf(t, database); now <= was {
+		t.Errorf("the schema went from %d to %d: there is no migration that the old nodes live through", was, now)
+	}
 	f.to(old1, old2, fresh)
 	pause("both")
 	both(t, a.at(old1), a.at(fresh))
@@ -91,6 +98,18 @@ func TestUpgradeWithoutAStop(t *testing.T) {
 		t.Errorf("%d requests were answered 503 and %d not at all", f.busy.Load(), f.lost.Load())
 	}
 	t.Logf("from %s: %d refreshes, none refused, none lost", version, f.done.Load())
+}
+
+// schemaOf returns the version of a database's schema.
+func schemaOf(t testing.TB, database string) (version int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	c, err := pgx.Connect(ctx, database)
+	must(t, err)
+	defer c.Close(ctx)
+	must(t, c.QueryRow(ctx, `SELECT max(version_id) FROM symbolon_version WHERE is_applied`).Scan(&version))
+	return version
 }
 
 // both has what one program made honoured, moved on and ended by the other.
