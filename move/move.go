@@ -108,6 +108,7 @@ func (m *mover) settled(ctx context.Context) (from symbolon.StoreState, already 
 	if err := m.look(ctx); err != nil {
 		return from, false, err
 	}
+	// By the identity and not by the name, which has several spellings.
 	same := into.Epoch == from.Epoch
 	switch {
 	case from.Moving:

@@ -205,6 +205,12 @@ func TestASourceThatWentOn(t *testing.T) {
 	if out := w.refresh(t, db, 1); out.Result != symbolon.Rotated {
 		t.Fatal(out)
 	}
+	// The name of an account that the target has goes over to another.
+	accounts, err := db.Accounts(t.Context(), symbolon.AccountQuery{Username: "jane", Limit: 1})
+	must(t, err)
+	accounts[0].Username = "jane.doe"
+	must(t, db.PutAccount(t.Context(), accounts[0]))
+	must(t, db.PutAccount(t.Context(), symbolon.Account{ID: symbolon.NewAccountID(), Username: "jane", CreatedAt: w.now}))
 	_, err = db.End(t.Context(), symbolon.End{Account: w.jane, Delete: true, Now: w.now.Add(time.Hour)})
 	must(t, err)
 	must(t, db.Close())

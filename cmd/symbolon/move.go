@@ -79,7 +79,7 @@ func (c *moveCmd) move(sh *shell, source *sqlite.DB) (err error) {
 	if err := source.Check(sh.ctx); err != nil {
 		p.end()
 		if sh.ctx.Err() != nil {
-			return c.again(err)
+			return c.again(errors.New("interrupted"))
 		}
 		return mend(fmt.Errorf("the database in %s is damaged: %w", c.From, err), "put back the latest backup (symbolon restore), and move that")
 	}
@@ -99,6 +99,9 @@ func (c *moveCmd) move(sh *shell, source *sqlite.DB) (err error) {
 		p.rows(string(now.Phase), now.Done, now.Total)
 	})
 	p.end()
+	if sh.ctx.Err() != nil {
+		return c.again(errors.New("interrupted"))
+	}
 	if err != nil {
 		return c.targetHint(err)
 	}

@@ -84,7 +84,7 @@ func (c *restoreCmd) Run(sh *shell) (err error) {
 	if done.RootKey, err = c.inspect(sh, temporary); err != nil {
 		return err
 	}
-	if done.Kept, err = c.setAside(sh, path, missing == nil); err != nil {
+	if done.Kept, err = setAside(path); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, path); err != nil {
@@ -168,27 +168,28 @@ func (c *restoreCmd) inspect(sh *shell, path string) (rootKey string, err error)
 	return rootThere, nil
 }
 
-// setAside keeps the database that is there under another name, with its log. The
-// name that it has now stays, too, until the backup takes it.
-func (c *restoreCmd) setAside(sh *shell, path string, there bool) (kept string, err error) {
-	if there {
-		// Whoever opens it last writes its log back. One that is damaged is kept
-		// as it is.
-		if db, err := sqlite.Open(sh.ctx, sqlite.Options{Path: path, Transfer: true}); err == nil {
-			_ = db.Close()
-		}
-	}
+// setAside keeps the database that is there under another name, with its log, as
+// they are. The name that it has now stays, too, until the backup takes it.
+func setAside(path string) (kept string, err error) {
 	kept = path + ".replaced-" + time.Now().UTC().Format("20060102T150405.000Z")
+	there := false
+	for _, end := range []string{"", "-wal"} {
+		err := os.Link(path+end, kept+end)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		there = there || err == nil
+	}
+	// Beside the backup they would be taken for its own.
 	for _, end := range []string{"-wal", "-shm"} {
-		// Beside another database they would be taken for its own.
-		if err := os.Rename(path+end, kept+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(path + end); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 	}
 	if !there {
 		return "", nil
 	}
-	return kept, os.Link(path, kept)
+	return kept, nil
 }
 
 // removeDatabase removes a database and what SQLite leaves beside it.
