@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"strings"
+	"time"
 
 	"github.com/symbolon/symbolon"
 )
@@ -27,6 +28,11 @@ func (e *Engine) clientCredentials(c *caller, req *TokenRequest) (*TokenResponse
 	}
 	if grant.Details, err = e.askedDetails(c, req.Details); err != nil {
 		return nil, err
+	}
+	if e.feed.Over(&grant) {
+		r := c.no(Unavailable, "All that the app had was ended in this moment; send the same request again shortly.")
+		r.RetryAfter = time.Second
+		return nil, r
 	}
 	// RFC 6749 §4.4.3: no refresh token.
 	return e.issue(c, grant, "", c.now)

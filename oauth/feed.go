@@ -324,6 +324,11 @@ func (f *Feed) Over(g *symbolon.Grant) bool {
 	over := func(since time.Time, app symbolon.ClientID) bool {
 		return !since.After(f.clients[app]) || !since.After(f.pairs[pairKey{g.Account, app}])
 	}
+	if g.Account == "" {
+		// Nothing was asked of the store when it was made: the app may have been
+		// over already, as far as a node knew that was no older than the bound.
+		born = born.Add(-f.bound)
+	}
 	if len(g.Sources) == 0 {
 		return !born.After(f.accounts[g.Account]) || over(born, g.Client)
 	}

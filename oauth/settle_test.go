@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -285,5 +286,32 @@ func TestSettleTime(t *testing.T) {
 		if shortest := float64(SettleTime(bound)) / (1 + wrong); shortest <= longest {
 			t.Errorf("%v: only %v", bound, time.Duration(shortest))
 		}
+	}
+}
+
+// C34: a token in an app's own name, got from a node that does not know yet that
+// the app is over, is over with it. One that was got later than that is good.
+func TestOwnTokenFromANodeThatDoesNotKnowYet(t *testing.T) {
+	w := newWide(t)
+	stale := w.nodes()[1]
+	const bound = 250 * time.Millisecond
+	_, err := w.store.End(w.ctx, symbolon.End{Client: w.M1.ID, Now: w.clock.Now()})
+	w.ok(err)
+	w.clock.pass(bound)
+	a, err := stale.Token(w.ctx, w.calling(&w.M1, "grant_type=client_credentials"))
+	w.ok(err)
+	w.ok(stale.feed.Poll(w.ctx))
+	_, err = stale.Info(w.ctx, Bearer(a.AccessToken))
+	if e := w.refused(err, InvalidToken); !strings.Contains(e.Description, "ended") {
+		t.Errorf("refused for another reason: %v", e)
+	}
+	// Nor does anyone get one that would be dead.
+	_, err = stale.Token(w.ctx, w.calling(&w.M1, "grant_type=client_credentials"))
+	if e := w.refused(err, Unavailable); e.RetryAfter <= 0 {
+		t.Error("no time to try again")
+	}
+	w.clock.pass(time.Millisecond)
+	if b, err := w.own(&w.M1); err != nil || !w.active(&w.M1, b.AccessToken) {
+		t.Errorf("a token that was got later: %v", err)
 	}
 }
