@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
 )
 
 // callers is how many goroutines call the store in the benchmarks.
@@ -93,4 +95,40 @@ func BenchmarkConnect(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(bytes, "bytes/connection")
+}
+
+// BenchmarkRefreshBatch makes batches of one size, one after the other, and tells
+// what each refresh costs then.
+func BenchmarkRefreshBatch(b *testing.B) {
+	const connections = 10_000
+	w := seed(b, connections, Options{})
+	for _, size := range []int{1, 8, 32, 128} {
+		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
+			run := runner(w.DB, opRefresh, w.refreshAll)
+			client, server := cpu(b)
+			b.ResetTimer()
+			n := 0
+			for n < b.N {
+				batch := make([]*refreshRequest, size)
+				at := make([]int, size)
+				for i := range batch {
+					at[i] = (n + i) * 7919 % connections
+					batch[i] = &refreshRequest{ask: w.token(at[i], w.seqs[at[i]]), since: time.Now()}
+				}
+				run(batch)
+				for i, r := range batch {
+					if r.err != nil || r.out.Result != symbolon.Rotated {
+						b.Fatalf("%+v, %v", r.out, r.err)
+					}
+					w.seqs[at[i]] = r.out.Seq
+				}
+				n += size
+			}
+			b.StopTimer()
+			clientAfter, serverAfter := cpu(b)
+			b.ReportMetric(float64(clientAfter-client)/float64(n), "client-cpu-ns/op")
+			b.ReportMetric(float64(serverAfter-server)/float64(n), "server-cpu-ns/op")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

@@ -154,6 +154,9 @@ func (db *DB) openPools(ctx context.Context) error {
 	config.AfterConnect = db.settleSession
 	hot := config.Copy()
 	hot.MaxConns, hot.MinConns = groups, 0
+	hot.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		return errors.Join(db.settleSession(ctx, c), settlePlans(ctx, c))
+	}
 	if !strings.Contains(db.options.URL, "pool_max_conns") { // the driver's default is the number of processors
 		config.MaxConns = maxReads
 	}
@@ -183,6 +186,23 @@ func (db *DB) settleSession(ctx context.Context, c *pgx.Conn) error {
 			set_config('lock_timeout', $1, false),
 			set_config('idle_in_transaction_session_timeout', $2, false)`, pgx.QueryExecModeSimpleProtocol,
 		strconv.FormatInt(lockWait(db.options.Wait).Milliseconds(), 10), strconv.FormatInt(db.options.Wait.Milliseconds(), 10))
+	return err
+}
+
+// settlePlans has the gathered statements planned once, and by their form alone:
+// each row is found by its key, whatever the tables hold or held when the plan was
+// made. PostgreSQL would plan a statement anew for each batch otherwise, which
+// costs more than a small batch, or keep a plan that was right while the tables were
+// empty. A setting that the server does not know is left out.
+func settlePlans(ctx context.Context, c *pgx.Conn) error {
+	_, err := c.Exec(ctx, `
+		SELECT set_config(name, value, false)
+		FROM pg_settings JOIN (VALUES
+			('plan_cache_mode', 'force_generic_plan'),
+			('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'), ('jit', 'off'),
+			('join_collapse_limit', '1'), -- in the order that is written
+			('cpu_tuple_cost', '1')       -- the fewer rows, the better
+		) AS ours (name, value) USING (name)`, pgx.QueryExecModeSimpleProtocol)
 	return err
 }
 

@@ -76,12 +76,8 @@ const (
 			WITH ORDINALITY AS u (id, seq, now, expires_at, born, n)`
 	current = `connection.id = u.id AND connection.seq = u.seq
 			AND connection.ended_at IS NULL AND connection.expires_at > u.now
-			AND EXISTS (
-				SELECT 1 FROM account
-				WHERE no = connection.account_no AND disabled_at IS NULL AND not_before < u.born)
-			AND EXISTS (
-				SELECT 1 FROM app
-				WHERE no = connection.app_no AND deleted_at IS NULL AND not_before < u.born)`
+			AND (SELECT disabled_at IS NULL AND not_before < u.born FROM account WHERE no = connection.account_no)
+			AND (SELECT deleted_at IS NULL AND not_before < u.born FROM app WHERE no = connection.app_no)`
 	rotate = `
 		UPDATE connection SET seq = connection.seq + 1, refreshed_at = u.now, expires_at = u.expires_at
 		FROM ` + presented + `
