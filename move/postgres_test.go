@@ -5,16 +5,22 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/internal/pgtest"
 	"github.com/symbolon/symbolon/postgres"
+	"github.com/symbolon/symbolon/sqlite"
 )
 
 // cluster is the PostgreSQL of these tests.
-var cluster *pgtest.Cluster
+var (
+	cluster    *pgtest.Cluster
+	clusterErr error
+	clustered  sync.Once
+)
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -27,11 +33,8 @@ func TestMain(m *testing.M) {
 // database makes an empty database and returns its URL.
 func database(t testing.TB) string {
 	t.Helper()
-	if cluster == nil {
-		var err error
-		cluster, err = pgtest.New(pgtest.Options{})
-		must(t, err)
-	}
+	clustered.Do(func() { cluster, clusterErr = pgtest.New(pgtest.Options{}) })
+	must(t, clusterErr)
 	name, err := cluster.NewDatabase("")
 	must(t, err)
 	t.Cleanup(func() { must(t, cluster.DropDatabase(name)) })
@@ -129,4 +132,92 @@ func observe(t testing.TB, db symbolon.Store, w *world) ([]string, error) {
 			len(apps), len(accounts), len(connections), len(sessions), len(keys), len(changes))
 	}
 	return lines, failed
+}
+
+// TestFromPostgres moves to PostgreSQL and back into another directory, once it has
+// gone on there.
+func TestFromPostgres(t *testing.T) {
+	t.Parallel()
+	w, url := newWorld(t), database(t)
+	source, target := carrier(t, w.path), taker(t, url)
+	_, err := once(t.Context(), source, target)
+	must(t, errors.Join(err, source.Close(), target.Close()))
+	node, err := postgres.Open(t.Context(), postgres.Options{URL: url, Wait: time.Second})
+	must(t, err)
+	w.refresh(t, node, 1)
+	was, err := observe(t, node, w)
+	must(t, err)
+
+	back := fresh(t)
+	try := func(left int) (err error) {
+		source, target := taker(t, url), carrier(t, back)
+		err = source.Hold(t.Context())
+		if err == nil {
+			k := &torn{Target: target, left: left}
+			_, err = once(t.Context(), leaver{source, k}, k)
+		}
+		must(t, errors.Join(source.Close(), target.Close()))
+		return err
+	}
+	// Not while a node is there; and what it changes meanwhile waits in vain.
+	if err := try(1000); symbolon.KindOf(err) != symbolon.Denied {
+		t.Errorf("moved while a node was there: %v", err)
+	}
+	if !servesURL(t, url) || !serves(t, back) {
+		t.Error("a move that was refused has left something")
+	}
+	holding := taker(t, url)
+	if err := holding.Leave(t.Context(), symbolon.StoreState{}, "elsewhere"); symbolon.KindOf(err) != symbolon.Internal {
+		t.Errorf("left without being held: %v", err)
+	}
+	_ = holding.Hold(t.Context()) // denied, and the lock is held all the same
+	if err := node.PutAccount(t.Context(), symbolon.Account{ID: symbolon.NewAccountID(), Username: "late", CreatedAt: w.now}); symbolon.KindOf(err) != symbolon.Busy && symbolon.KindOf(err) != symbolon.Unknown {
+		t.Errorf("a change while it is held: %v", err)
+	}
+	must(t, errors.Join(holding.Close(), node.Close()))
+
+	if err := try(9); !errors.Is(err, errTorn) {
+		t.Fatal(err)
+	}
+	if !servesURL(t, url) || serves(t, back) {
+		t.Error("half moved, the source is to be served and the target not")
+	}
+	// It goes on meanwhile, and the next run begins anew.
+	node, err = postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	w.refresh(t, node, 2)
+	was, err = observe(t, node, w)
+	must(t, errors.Join(err, node.Close()))
+	must(t, try(1000))
+	if servesURL(t, url) || !serves(t, back) {
+		t.Error("the wrong one of the two would be served")
+	}
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: back})
+	must(t, err)
+	if is, err := observe(t, db, w); err != nil || !slices.Equal(is, was) {
+		t.Errorf("the target shows\n%q\nthe source showed\n%q (%v)", is, was, err)
+	}
+	if out := w.refresh(t, db, 3); out.Result != symbolon.Rotated || out.Seq != 4 {
+		t.Errorf("a refresh: %+v", out)
+	}
+	must(t, db.Close())
+	left := taker(t, url)
+	must(t, errors.Join(left.Stay(t.Context()), left.Close()))
+	if !servesURL(t, url) {
+		t.Error("what was taken back is not served")
+	}
+}
+
+// servesURL reports whether a server would open the database.
+func servesURL(t testing.TB, url string) bool {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Options{URL: url, Create: &postgres.Create{}})
+	if err == nil {
+		must(t, db.Close())
+		return true
+	}
+	if symbolon.KindOf(err) != symbolon.Denied {
+		t.Fatal(err)
+	}
+	return false
 }

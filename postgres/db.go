@@ -83,6 +83,7 @@ type DB struct {
 	sweep   sweep
 	pulse   pulse
 	closed  atomic.Bool
+	held    *held // of who carries the data
 
 	connects  *gather.Group[*request[symbolon.Connect, symbolon.ConnectOutcome]]
 	refreshes *gather.Group[*request[symbolon.Refresh, symbolon.RefreshOutcome]]
@@ -148,6 +149,9 @@ func (db *DB) openPools(ctx context.Context) error {
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "symbolon"
+	}
+	if db.options.Transfer {
+		config.ConnConfig.RuntimeParams["application_name"] = transferName
 	}
 	config.ConnConfig.OnNotice = noteAlone
 	config.BeforeConnect = db.hosts.prefer
@@ -225,6 +229,7 @@ func (db *DB) Close() error {
 	db.ends.Close()
 	db.uses.Close()
 	db.sweep.stop()
+	db.letGo()
 	db.closePools()
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,18 +16,19 @@ import (
 	"github.com/symbolon/symbolon/sqlite"
 )
 
-// moveCmd carries a data directory to a PostgreSQL database.
+// moveCmd carries everything from a data directory to a PostgreSQL database, or the
+// other way.
 type moveCmd struct {
-	From string `placeholder:"DIR" required:"" help:"Data directory whose database is moved. No server may run on it meanwhile."`
-	To   string `placeholder:"URL" xor:"to" help:"PostgreSQL database to move to, an empty one: postgres://user:password@host/name ($$SYMBOLON_DATABASE)."`
-	Undo bool   `xor:"to" help:"Instead, let the database in the directory be served again, as it was when it was moved."`
+	From string `placeholder:"DIR" required:"" help:"Data directory whose database is moved, or the URL of a PostgreSQL database. No server may run on it meanwhile."`
+	To   string `placeholder:"URL" xor:"to" help:"PostgreSQL database to move to, an empty one: postgres://user:password@host/name ($$SYMBOLON_DATABASE). Or a data directory, when --from is a URL."`
+	Undo bool   `xor:"to" help:"Instead, let the database that was moved be served again, as it was when it was moved."`
 	Yes  bool   `help:"Do not ask before undoing."`
 	JSON bool   `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
 func (moveCmd) Help() string {
-	return `Everything is carried over, and tokens issued before go on working with the same root key. What was copied is then read from both databases and compared. If it is interrupted at any moment, run it again: it goes on where it was. Nothing in the directory is deleted; its database is marked, so that it is not served by mistake.
+	return `Everything is carried over, and tokens issued before go on working with the same root key. What was copied is then read from both databases and compared. If it is interrupted at any moment, run it again: it goes on where it was. Nothing in the old database is deleted; it is marked, so that it is not served by mistake.
 
 Example:
 
@@ -37,33 +39,64 @@ Example:
 // moveWait bounds one statement of a move.
 const moveWait = time.Minute
 
+// movable is an open database at either end of a move.
+type movable interface {
+	symbolon.Source
+	symbolon.Target
+	Stay(ctx context.Context) error
+	Close() error
+}
+
+// isURL reports whether an end of a move is a PostgreSQL database.
+func isURL(end string) bool { return strings.Contains(end, "://") }
+
+// named is an end of a move as people may see it.
+func named(end string) string {
+	if isURL(end) {
+		return publicURL(end)
+	}
+	return end
+}
+
+// dir is the data directory of the two ends, or empty.
+func (c *moveCmd) dir() string {
+	for _, end := range [...]string{c.From, c.To} {
+		if end != "" && !isURL(end) {
+			return end
+		}
+	}
+	return ""
+}
+
 // Run implements the command.
 func (c *moveCmd) Run(sh *shell) (err error) {
-	if to, ok := sh.env(envName("database")); ok && c.To == "" && !c.Undo {
+	if to, ok := sh.env(envName("database")); ok && c.To == "" && !c.Undo && !isURL(c.From) {
 		c.To = to
 	}
-	if !c.Undo {
-		if c.To == "" {
-			return mend(errors.New("say where to: --to is missing"), "“symbolon move --help” has an example")
+	if err := c.check(); err != nil {
+		return err
+	}
+	if dir := c.dir(); dir != "" {
+		if isURL(c.From) {
+			err = makeDir(dir)
+		} else {
+			err = needDatabase(dir)
 		}
-		if err := checkDatabaseURL(c.To); err != nil {
+		if err != nil {
+			return err
+		}
+		lock, err := lockDir(dir)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, lock.release()) }()
+		if err := lock.tell(running{PID: syscall.Getpid()}); err != nil {
 			return err
 		}
 	}
-	if err := needDatabase(c.From); err != nil {
-		return err
-	}
-	lock, err := lockDir(c.From)
+	source, err := c.open(sh, c.From, nil)
 	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, lock.release()) }()
-	if err := lock.tell(running{PID: syscall.Getpid()}); err != nil {
-		return err
-	}
-	source, err := sqlite.Open(sh.ctx, sqlite.Options{Path: filepath.Join(c.From, databaseName), Transfer: true})
-	if err != nil {
-		return fmt.Errorf("the database in %s cannot be opened: %w", c.From, err)
+		return fmt.Errorf("the database at %s cannot be opened: %w", named(c.From), err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
 	if c.Undo {
@@ -72,30 +105,67 @@ func (c *moveCmd) Run(sh *shell) (err error) {
 	return c.move(sh, source)
 }
 
-// move moves, and says how far it has come.
-func (c *moveCmd) move(sh *shell, source *sqlite.DB) (err error) {
-	p := sh.progress()
-	p.say("checking the database in %s", c.From)
-	if err := source.Check(sh.ctx); err != nil {
-		p.end()
-		if sh.ctx.Err() != nil {
-			return c.again(errors.New("interrupted"))
+// check looks at the two ends.
+func (c *moveCmd) check() error {
+	for _, end := range [...]string{c.From, c.To} {
+		if isURL(end) {
+			if err := checkDatabaseURL(end); err != nil {
+				return err
+			}
 		}
-		return mend(fmt.Errorf("the database in %s is damaged: %w", c.From, err), "put back the latest backup (symbolon restore), and move that")
+	}
+	switch {
+	case c.Undo:
+		return nil
+	case c.To == "":
+		return mend(errors.New("say where to: --to is missing"), "“symbolon move --help” has an example")
+	case isURL(c.From) == isURL(c.To):
+		return mend(errors.New("one of --from and --to is a data directory, and the other the URL of a PostgreSQL database"), "“symbolon move --help” has an example")
+	}
+	return nil
+}
+
+// open opens one end. With sort set, it is made where it is missing, and has to be
+// of this sort.
+func (c *moveCmd) open(sh *shell, end string, sort *symbolon.StoreState) (movable, error) {
+	if isURL(end) {
+		options := postgres.Options{URL: end, Wait: moveWait, Transfer: true}
+		if sort != nil {
+			options.Create = &postgres.Create{Sandbox: sort.Sandbox}
+		}
+		return postgres.Open(sh.ctx, options)
+	}
+	options := sqlite.Options{Path: filepath.Join(end, databaseName), Transfer: true}
+	if sort != nil {
+		options.Create = &sqlite.Create{Sandbox: sort.Sandbox}
+	}
+	return sqlite.Open(sh.ctx, options)
+}
+
+// move moves, and says how far it has come.
+func (c *moveCmd) move(sh *shell, source movable) (err error) {
+	p := sh.progress()
+	defer p.end()
+	if err := c.ready(sh, source, p); err != nil {
+		return err
 	}
 	state, err := source.State(sh.ctx)
 	if err != nil {
 		return err
 	}
-	target, err := postgres.Open(sh.ctx, postgres.Options{
-		URL: c.To, Create: &postgres.Create{Sandbox: state.Sandbox}, Wait: moveWait, Transfer: true,
-	})
+	target, err := c.open(sh, c.To, &state)
 	if err != nil {
 		p.end()
-		return c.targetHint(fmt.Errorf("the database that is moved to cannot be opened: %w", err))
+		return c.hint(fmt.Errorf("the database that is moved to cannot be opened: %w", err))
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	result, err := move.Run(sh.ctx, source, target, publicURL(c.To), func(now move.Progress) {
+	to := named(c.To)
+	if !isURL(c.To) { // who reads it may stand in another directory
+		if to, err = filepath.Abs(c.To); err != nil {
+			return err
+		}
+	}
+	result, err := move.Run(sh.ctx, source, target, to, func(now move.Progress) {
 		p.rows(string(now.Phase), now.Done, now.Total)
 	})
 	p.end()
@@ -103,7 +173,7 @@ func (c *moveCmd) move(sh *shell, source *sqlite.DB) (err error) {
 		return c.again(errors.New("interrupted"))
 	}
 	if err != nil {
-		return c.targetHint(err)
+		return c.hint(err)
 	}
 	if err := c.remember(sh.ctx, target); err != nil {
 		return err
@@ -111,42 +181,79 @@ func (c *moveCmd) move(sh *shell, source *sqlite.DB) (err error) {
 	return c.print(sh, result)
 }
 
+// ready looks whether the source is whole, or sees to it that nobody changes it.
+func (c *moveCmd) ready(sh *shell, source movable, p *progress) error {
+	switch db := source.(type) {
+	case *postgres.DB:
+		if err := db.Hold(sh.ctx); symbolon.KindOf(err) == symbolon.Denied {
+			return mend(err, "stop every server and every other program that uses it; nothing was changed")
+		} else if err != nil {
+			return err
+		}
+	case *sqlite.DB:
+		p.say("checking the database in %s", c.From)
+		err := db.Check(sh.ctx)
+		if sh.ctx.Err() != nil {
+			return c.again(errors.New("interrupted"))
+		}
+		if err != nil {
+			return mend(fmt.Errorf("the database in %s is damaged: %w", c.From, err), "put back the latest backup (symbolon restore), and move that")
+		}
+	}
+	return nil
+}
+
 // remember writes into the mark of the data directory which database its server has
 // from now on, and what is in it.
-func (c *moveCmd) remember(ctx context.Context, target *postgres.DB) error {
-	m, err := readMark(c.From)
+func (c *moveCmd) remember(ctx context.Context, target movable) error {
+	state, err := target.State(ctx)
+	if err != nil {
+		return err
+	}
+	return c.mark(state, c.To)
+}
+
+// mark writes the mark of the data directory, for a server on the database at this
+// end, which is in this state. Its time stays.
+func (c *moveCmd) mark(state symbolon.StoreState, end string) error {
+	dir := c.dir()
+	if dir == "" {
+		return nil
+	}
+	m, err := readMark(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the high-water mark cannot be read: %w", err)
 	}
 	if m.Time.IsZero() {
 		m.Time = time.Now().UTC()
 	}
-	at, err := target.Mark(ctx)
-	if err != nil {
-		return err
+	m.Epoch, m.Commits, m.Database = sqlite.Epoch(state.Epoch).String(), state.Commits, ""
+	if isURL(end) {
+		m.Database = publicURL(end)
 	}
-	m.Epoch, m.Commits, m.Database = at.Epoch.String(), at.Commits, publicURL(c.To)
-	return m.write(c.From)
+	return m.write(dir)
 }
 
-// targetHint adds to what hindered a move what to do about it.
-func (c *moveCmd) targetHint(err error) error {
+// hint adds to what hindered a move what to do about it.
+func (c *moveCmd) hint(err error) error {
 	switch kind := symbolon.KindOf(err); {
 	case errors.Is(err, symbolon.ErrMoved), errors.Is(err, symbolon.ErrMoving):
 		return err
-	case kind == symbolon.Denied:
+	case kind == symbolon.Denied && isURL(c.To):
 		return mend(err, "make an empty database for it (createdb), and name that; nothing was changed")
+	case kind == symbolon.Denied:
+		return mend(err, "name a new directory with --to; nothing was changed")
 	case kind == symbolon.Conflict:
 		return mend(err, "a command changed it meanwhile; nothing was lost. Run the same command again")
 	case kind == symbolon.Internal:
-		return mend(err, "the database in %s is as it was, and is still the one to serve. Run the same command again; if it fails again, keep both and tell us", c.From)
+		return mend(err, "the database at %s is as it was, and is still the one to serve. Run the same command again; if it fails again, keep both and tell us", named(c.From))
 	}
 	return c.again(err)
 }
 
 // again says that an interrupted move goes on where it was.
 func (c *moveCmd) again(err error) error {
-	return mend(err, "nothing in %s was changed or lost. Run the same command again: it goes on where it was", c.From)
+	return mend(err, "nothing at %s was changed or lost. Run the same command again: it goes on where it was", named(c.From))
 }
 
 func (c *moveCmd) print(sh *shell, result move.Result) error {
@@ -154,7 +261,7 @@ func (c *moveCmd) print(sh *shell, result move.Result) error {
 		result.Rows = map[string]int64{}
 	}
 	if c.JSON {
-		return sh.printJSON(map[string]any{"moved": result.Rows, "already": result.Already, "database": publicURL(c.To)})
+		return sh.printJSON(map[string]any{"moved": result.Rows, "already": result.Already, "to": named(c.To)})
 	}
 	if result.Already {
 		fmt.Fprintln(sh.stdout, "Everything was moved before; nothing was done.")
@@ -163,30 +270,28 @@ func (c *moveCmd) print(sh *shell, result move.Result) error {
 		fmt.Fprintf(sh.stdout, "Moved %s, %s, %s and all that belongs to them. Both databases were read again, and are the same.\n",
 			count(int(rows["account"]), "account", "accounts"), count(int(rows["app"]), "app", "apps"), count(int(rows["connection"]), "connection", "connections"))
 	}
-	fmt.Fprintf(sh.stdout, "From now on, start the server with --data %s --database '%s'. The root key stays where it is. The database in %s is kept, and is not served any more.\n",
-		c.From, publicURL(c.To), c.From)
+	if isURL(c.To) {
+		fmt.Fprintf(sh.stdout, "From now on, start the server with --data %s --database '%s'. The root key stays where it is. The database in %s is kept, and is not served any more.\n",
+			c.From, publicURL(c.To), c.From)
+		return nil
+	}
+	fmt.Fprintf(sh.stdout, "From now on, start the server with --data %s and without --database. The root key of the servers that used %s has to be there. That database is kept, and is not served any more.\n",
+		c.To, publicURL(c.From))
 	return nil
 }
 
-// undo lets the database in the directory be served again.
-func (c *moveCmd) undo(sh *shell, source *sqlite.DB) error {
+// undo lets the database that was moved be served again.
+func (c *moveCmd) undo(sh *shell, source movable) error {
 	state, err := source.State(sh.ctx)
 	if err != nil {
 		return err
 	}
 	if state.MovedTo == "" {
-		return fmt.Errorf("the database in %s was not moved", c.From)
+		return fmt.Errorf("the database at %s was not moved", named(c.From))
 	}
 	err = sh.confirm(c.Yes, "undo", "going back to the database as it was when it was moved, without what was changed in "+printable(state.MovedTo)+" since,")
-	if err != nil {
-		return err
-	}
-	m, err := readMark(c.From)
 	if err == nil {
-		m.Database, m.Epoch, m.Commits = "", fmt.Sprintf("%x", state.Epoch), state.Commits
-		err = m.write(c.From)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		err = c.mark(state, c.From)
 	}
 	if err == nil {
 		err = source.Stay(sh.ctx)
@@ -195,8 +300,8 @@ func (c *moveCmd) undo(sh *shell, source *sqlite.DB) error {
 		return err
 	}
 	if c.JSON {
-		return sh.printJSON(map[string]any{"undone": true, "database": state.MovedTo})
+		return sh.printJSON(map[string]any{"undone": true, "from": state.MovedTo})
 	}
-	fmt.Fprintf(sh.stdout, "The database in %s may be served again. Stop every server on %s first: what is done there from now on is lost, and what was ended there since the move is alive here.\n", c.From, state.MovedTo)
+	fmt.Fprintf(sh.stdout, "The database at %s may be served again. Stop every server on %s first: what is done there from now on is lost, and what was ended there since the move is alive here.\n", named(c.From), state.MovedTo)
 	return nil
 }

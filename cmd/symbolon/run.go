@@ -27,7 +27,7 @@ type program struct {
 	Account    accountCmds   `cmd:"" help:"Make and look after accounts, the people of the API."`
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
 	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
-	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database."`
+	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database, or back."`
 	Backup     backupCmd     `cmd:"" help:"Copy the database of a data directory, while the server runs."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup into a data directory."`
 	Config     configCmd     `cmd:"" help:"Print what is in force and where each value came from."`
@@ -175,7 +175,7 @@ func hintFor(err error) string {
 	}
 	switch {
 	case errors.Is(err, symbolon.ErrMoved):
-		return "name the database that it was moved to with --database. To go back to this one, as it was when it was moved: “symbolon move --undo --from DIR”, with the data directory"
+		return "use the database that it was moved to, with --database or --data. To go back to this one, as it was when it was moved: “symbolon move --undo”, with it in --from"
 	case errors.Is(err, symbolon.ErrMoving):
 		return "run the same “symbolon move” again: it goes on where it was"
 	}
