@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,40 +20,78 @@ func (db *DB) Changes(ctx context.Context, after symbolon.Cursor, limit int) ([]
 	}
 	var next symbolon.Cursor
 	var list []symbolon.Change
-	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) error {
-		// Read first: what is committed between the two is then more, never a gap.
-		var last int64
-		if err := c.QueryRow(ctx, `SELECT last FROM feed`).Scan(&last); err != nil {
-			return err
-		}
-		if next = after; last == int64(after) {
-			return nil
-		}
-		var first symbolon.Cursor
-		rows, err := c.Query(ctx, `
-			SELECT no, kind, connection, coalesce(account, ''), coalesce(client, ''), coalesce(before, 0), at
-			FROM change WHERE no > $1 ORDER BY no LIMIT $2`, int64(after), limit)
-		list, err = collect(rows, err, func(row pgx.CollectableRow) (symbolon.Change, error) {
-			change, err := scanChange(row, &next)
-			if first == 0 {
-				first = next
-			}
-			return change, err
-		})
-		// Numbers have no gaps. Who finds one has stood still for so long that what it
-		// missed was swept; and a database that has not come as far as the cursor was
-		// put back to an older state. Then begin again.
-		switch {
-		case err != nil:
-		case after != 0 && first != after+1:
-			list, next = nil, 0
-		case len(list) == 0:
-			next = symbolon.Cursor(last)
-		}
+	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) (err error) {
+		list, next, err = db.place.read(ctx, c, after, limit)
 		return err
 	})
 	if err != nil {
 		return nil, after, err
+	}
+	return list, next, nil
+}
+
+// place is the last change that was read, by which it is seen that the database is
+// the same that it was read from.
+type place struct {
+	mu     sync.Mutex
+	at     symbolon.Cursor
+	change symbolon.Change
+}
+
+// is reports whether a change is the one that was read under this number, as far as
+// is known.
+func (p *place) is(at symbolon.Cursor, c symbolon.Change) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at != at || p.change == c
+}
+
+func (p *place) set(at symbolon.Cursor, c symbolon.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at, p.change = at, c
+}
+
+// read reads the changes after a cursor, beginning with the one that it stands at.
+// Numbers have no gaps: who finds one has stood still for so long that what it missed
+// was swept. Who finds another change in its place, or a database that has not come as
+// far, reads a database that was put back to an older state, or lost its last changes
+// to a failover, and may have passed that place since. Then it is to begin again.
+func (p *place) read(ctx context.Context, c *pgxpool.Conn, after symbolon.Cursor, limit int) ([]symbolon.Change, symbolon.Cursor, error) {
+	first, next := symbolon.Cursor(0), after
+	rows, err := c.Query(ctx, `
+		SELECT no, kind, connection, coalesce(account, ''), coalesce(client, ''), coalesce(before, 0), at
+		FROM change WHERE no >= $1 ORDER BY no LIMIT $2 + 1`, int64(after), limit)
+	list, err := collect(rows, err, func(row pgx.CollectableRow) (symbolon.Change, error) {
+		change, err := scanChange(row, &next)
+		if first == 0 {
+			first = next
+		}
+		return change, err
+	})
+	if err != nil {
+		return nil, after, err
+	}
+	switch {
+	case after != 0 && first == after && p.is(after, list[0]):
+		list = list[1:]
+	case len(list) == 0: // all were swept, or it was put back
+		var last int64
+		if err := c.QueryRow(ctx, `SELECT last FROM feed`).Scan(&last); err != nil {
+			return nil, after, err
+		}
+		if after != 0 && last != int64(after) {
+			return nil, 0, nil
+		}
+		return nil, symbolon.Cursor(last), nil
+	case after != 0 && first != after+1: // the one in its own place may be swept
+		return nil, 0, nil
+	}
+	if len(list) > limit { // it did not begin with the one in its place
+		list, next = list[:limit], next-1
+	}
+	if len(list) > 0 {
+		p.set(next, list[len(list)-1])
 	}
 	return list, next, nil
 }

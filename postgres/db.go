@@ -82,6 +82,7 @@ type DB struct {
 	away    away
 	sweep   sweep
 	pulse   pulse
+	place   place
 	closed  atomic.Bool
 	held    *held // of who carries the data
 

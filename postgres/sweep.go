@@ -166,14 +166,15 @@ func (s *sweep) sessions(ctx context.Context, c *pgxpool.Conn, at int64, rows in
 	return err
 }
 
-// changes deletes from the front only, so that what is left has no gap.
+// changes deletes from the front only, so that what is left has no gap. The last one
+// stays: by it readers see that they are where they were.
 func (s *sweep) changes(ctx context.Context, c *pgxpool.Conn, at int64, rows int) error {
 	_, err := c.Exec(ctx, `
 		DELETE FROM change
 		WHERE no IN (
 			SELECT no FROM change
 			WHERE no <= (SELECT min(no) FROM change) + $1
-				AND no < coalesce((SELECT min(no) FROM change WHERE at >= $2), (SELECT last + 1 FROM feed))
+				AND no < coalesce((SELECT min(no) FROM change WHERE at >= $2), (SELECT last FROM feed))
 			FOR UPDATE SKIP LOCKED)`,
 		int64(rows), at-changeMargin.Milliseconds())
 	return err
