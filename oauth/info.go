@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -67,7 +68,17 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 	token := e.seen.find(text, keys)
 	if token == nil {
 		token = new(symbolon.AccessToken)
-		if err := e.openAccess(text, token, now); err != nil {
+		err := e.openAccess(text, token, now)
+		if errors.Is(err, seal.ErrUnknownKey) {
+			// Who is behind may lack the key, and must not call it none of ours.
+			if err := e.feed.Fresh(ctx); err != nil {
+				return nil, storeError(err)
+			}
+			if again := e.generation(now); again != keys { // it has read of another key
+				keys, err = again, e.openAccess(text, token, now)
+			}
+		}
+		if err != nil {
 			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error())
 		}
 		e.seen.keep(text, token, keys)

@@ -2,6 +2,7 @@ package seal
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -120,6 +121,10 @@ func (r *Ring) Seal(p Prefix, plain []byte, at time.Time) (string, error) {
 	return text, nil
 }
 
+// ErrUnknownKey is why something could not be opened that names a key which is not in
+// the ring: it is a forgery, or the ring is behind.
+var ErrUnknownKey = errors.New("unknown key")
+
 // Open returns what was sealed under this prefix. The error is of kind Invalid,
 // says what is wrong with the text and does not hold it.
 func (r *Ring) Open(p Prefix, text string, now time.Time) ([]byte, error) {
@@ -144,7 +149,7 @@ func (r *Ring) Open(p Prefix, text string, now time.Time) ([]byte, error) {
 		}
 		return plain, nil
 	}
-	return nil, symbolon.Errorf(symbolon.Invalid, "open", "it was sealed by a key that this server does not have")
+	return nil, &symbolon.Error{Kind: symbolon.Invalid, Op: "open", Detail: "it was sealed by a key that this server does not have", Err: ErrUnknownKey}
 }
 
 // scratches are buffers that hold what is sealed, for the moment of sealing.

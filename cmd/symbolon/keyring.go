@@ -144,17 +144,39 @@ var errOtherRoot = errors.New("another node has made the first keys, and this on
 
 // changed is told that the keys in the store are others now. The root key is
 // read again too, since it may be what changed. An error means that it is not known
-// which keys are retired.
+// which keys are retired, or that others seal by a key that this server lacks: it
+// would call what they gave out none of theirs, and must answer nothing until it has
+// the key.
 func (k *keyring) changed(ctx context.Context) error {
 	keys, err := k.store.Keys(ctx, nil, false)
 	if err != nil {
 		return err
 	}
-	if err := k.take(keys); err != nil && k.late.CompareAndSwap(false, true) {
-		k.log.Error("the keys changed and cannot be opened; the server goes on with those it has, and tries again", "cause", err.Error())
+	err = k.take(keys)
+	if err == nil {
+		return nil
+	}
+	lacks := k.lacks(keys)
+	if k.late.CompareAndSwap(false, true) {
+		does := "the server goes on with those it has"
+		if lacks {
+			does = "the server lacks one that others use, and answers 503 until it has it"
+		}
+		k.log.Error("the keys changed and cannot be opened; "+does+", and tries again", "cause", err.Error())
 		go k.retry(ctx)
 	}
+	if lacks {
+		return symbolon.Wrap(symbolon.Busy, "open keys", err)
+	}
 	return nil
+}
+
+// lacks reports whether a key that is not retired is none of those that were opened.
+func (k *keyring) lacks(keys []symbolon.Key) bool {
+	own := append(k.ring.Keys(), k.signing.Keys()...)
+	return slices.ContainsFunc(keys, func(key symbolon.Key) bool {
+		return key.RetiredAt.IsZero() && !slices.ContainsFunc(own, func(o symbolon.Key) bool { return o.ID == key.ID })
+	})
 }
 
 // reload reads the keys, and goes on trying when that fails.
