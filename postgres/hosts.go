@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -66,8 +67,9 @@ func (h *hosts) prefer(_ context.Context, c *pgx.ConnConfig) error {
 		})
 		c.Host, c.Port, c.TLSConfig, c.Fallbacks = all[0].Host, all[0].Port, all[0].TLSConfig, all[1:]
 	}
-	// The driver says which address it has dialled, and not of which host.
-	var dialled string
+	// The driver says which address it has dialled, and not of which host. It dials
+	// beside us, too, to cancel what a host that fell silent was asked.
+	var dialled sync.Map // remote address of the connection → address as it was dialled
 	byAddress := make(map[string]string)
 	for _, a := range all {
 		_, address := pgconn.NetworkAddress(a.Host, a.Port)
@@ -87,15 +89,23 @@ func (h *hosts) prefer(_ context.Context, c *pgx.ConnConfig) error {
 		return ips, err
 	}
 	c.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		dialled = address
-		return dial(ctx, network, address)
+		conn, err := dial(ctx, network, address)
+		if err == nil {
+			dialled.LoadOrStore(conn.RemoteAddr().String(), address)
+		}
+		return conn, err
 	}
 	c.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
 		err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn)
-		if host, known := byAddress[dialled]; known && err == nil {
+		if err != nil {
+			return err
+		}
+		address, _ := dialled.Load(conn.Conn().RemoteAddr().String())
+		text, _ := address.(string)
+		if host, known := byAddress[text]; known {
 			h.last.Store(&host)
 		}
-		return err
+		return nil
 	}
 	return nil
 }
