@@ -27,6 +27,8 @@ type database struct {
 	beat func(ctx context.Context) (databaseMark, error)
 	// close finishes what was accepted and lets go of the database.
 	close func() error
+	// rest gives back memory that is not needed while nothing is asked, or is nil.
+	rest func(ctx context.Context) error
 
 	file   *sqlite.DB   // set when it is the one in the data directory
 	server *postgres.DB // set when it is PostgreSQL
@@ -64,7 +66,7 @@ func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) 
 		m, err := db.Mark(ctx)
 		return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox}, err
 	}
-	return &database{Store: db, file: db, close: db.Close, mark: mark, beat: mark}, nil
+	return &database{Store: db, file: db, close: db.Close, rest: db.Rest, mark: mark, beat: mark}, nil
 }
 
 func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) {

@@ -107,7 +107,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	if s.store.server != nil {
 		running.Go(func() { s.store.server.Listen(beside, feed.Wake) })
 	}
-	running.Go(func() { giveBack(beside, handler.Served) })
+	running.Go(func() { giveBack(beside, handler.Served, s.store.rest) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
