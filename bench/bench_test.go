@@ -103,6 +103,9 @@ func TestRunOnPostgres(t *testing.T) {
 	if len(b.report.Scenarios) != 2 || b.report.Scenarios[1].on(onPostgres) == nil || len(b.report.Postgres) == 0 || b.report.Failures != 0 {
 		t.Errorf("%+v", b.report)
 	}
+	if got := lastOfEach([]string{"a=1", "ab=1"}, []string{"c=1", "a=2"}); !slices.Equal(got, []string{"ab=1", "c=1", "a=2"}) {
+		t.Errorf("settings: %q", got)
+	}
 	if b.settle(onPostgres, "dpop") == nil || b.settle("", "nothing") == nil {
 		t.Error("a scenario is taken that cannot be measured")
 	}

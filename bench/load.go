@@ -16,11 +16,11 @@ import (
 // allocated, no goroutine woken.
 
 // span says how long a load lasts: for a time, or until so many units of work
-// are done.
+// are done, or whatever comes first.
 type span struct {
 	warm  time.Duration // at the start, not measured
-	time  time.Duration // measured; without a limit when count is set
-	count uint64
+	time  time.Duration // measured; 0: without a limit
+	count uint64        // 0: without a limit
 }
 
 // outcome is what came of one load.
@@ -197,10 +197,7 @@ func (s span) over(elapsed time.Duration, o *outcome) bool {
 	if o.failures >= maxFailures {
 		return true
 	}
-	if s.count > 0 {
-		return o.done >= s.count
-	}
-	return elapsed >= s.time
+	return s.count > 0 && o.done >= s.count || s.time > 0 && elapsed >= s.time
 }
 
 func (c *client) send() error {

@@ -53,8 +53,11 @@ type bench struct {
 	Strict      bool
 
 	report  report
-	version string    // PostgreSQL's
-	log     io.Writer // progress, one line a step
+	version string // PostgreSQL's
+	// fillTime is how long filling both stores took for each connection, with the
+	// last size.
+	fillTime time.Duration
+	log      io.Writer // progress, one line a step
 }
 
 func main() {

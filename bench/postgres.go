@@ -29,7 +29,7 @@ type shared struct {
 // startShared makes a temporary cluster with an empty database, and starts nodes
 // on it.
 func (b *bench) startShared(nodes int) (_ *shared, err error) {
-	s := &shared{target: target{name: onPostgres}, settings: append(slices.Clip(postgresSettings), b.Settings...)}
+	s := &shared{target: target{name: onPostgres}, settings: lastOfEach(postgresSettings, b.Settings)}
 	if s.cluster, err = pgtest.New(pgtest.Options{Settings: s.settings}); err != nil {
 		return nil, err
 	}
@@ -41,6 +41,17 @@ func (b *bench) startShared(nodes int) (_ *shared, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// lastOfEach puts settings together. The later of two with the same name counts.
+func lastOfEach(lists ...[]string) []string {
+	var all []string
+	for _, setting := range slices.Concat(lists...) {
+		name, _, _ := strings.Cut(setting, "=")
+		all = slices.DeleteFunc(all, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+		all = append(all, setting)
+	}
+	return all
 }
 
 // dir is the data directory of a node, counted from 0.

@@ -38,8 +38,10 @@ type size struct {
 	Filled      float64 `json:"filled_s"` // how long it took to fill the store
 	// Info has each client show the tokens of many connections in turn, Spread
 	// refreshes those in turn, and Hot has each client refresh one connection
-	// again and again. Many says how many those are.
+	// again and again. Many says how many those are. First is what Spread showed
+	// right after a checkpoint of PostgreSQL, until each was refreshed once.
 	Info   figures `json:"info"`
+	First  figures `json:"refresh_first,omitzero"`
 	Spread figures `json:"refresh_spread"`
 	Hot    figures `json:"refresh_hot"`
 	Many   int     `json:"many"`
@@ -49,8 +51,10 @@ type size struct {
 	Database int64   `json:"postgres_proportional_bytes,omitempty"`
 	Before   stored  `json:"stored_before"`
 	After    stored  `json:"stored_after"` // the refreshes
-	// WAL is how many bytes PostgreSQL logs for a refresh of one among many.
-	WAL float64 `json:"wal_bytes_per_refresh,omitempty"`
+	// WAL is how many bytes PostgreSQL logs for a refresh of one among many, and
+	// FirstWAL how many in First.
+	WAL      float64 `json:"wal_bytes_per_refresh,omitempty"`
+	FirstWAL float64 `json:"first_wal_bytes_per_refresh,omitempty"`
 }
 
 // manyInTurn is how many connections are refreshed in turn at most. Each is
@@ -77,8 +81,8 @@ func (b *bench) sizes() error {
 		return err
 	}
 	r := &sizesReport{Machine: b.report.Machine, Rest: b.Rest.Seconds()}
-	r.Postgres = append(r.Postgres, postgresSettings...)
-	r.Postgres = append(r.Postgres, b.Settings...)
+	b.Settings = lastOfEach(sizesSettings, b.Settings)
+	r.Postgres = lastOfEach(postgresSettings, b.Settings)
 	if b.Refreshes > 0 {
 		g, err := b.growth()
 		if err != nil {
@@ -97,6 +101,7 @@ func (b *bench) sizes() error {
 			return fmt.Errorf("%d connections: %w", n, err)
 		}
 		r.Rows = append(r.Rows, rows...)
+		b.fillTime = time.Duration((rows[0].Filled + rows[1].Filled) / float64(n) * float64(time.Second))
 		if r.Version == "" {
 			r.Version = b.version
 		}
@@ -109,9 +114,13 @@ func (b *bench) sizes() error {
 // What a size takes, of disk in bytes a connection, log included, and of time.
 const (
 	diskPerConnection = 1500
-	fillPerSecond     = 25_000 // connections into one store, on a machine that is busy
-	sizeTime          = 2 * time.Minute
+	sizeTime          = 2 * time.Minute // beside the filling
+	firstTime         = 40 * time.Second
 )
+
+// sizesSettings are PostgreSQL's after postgresSettings: a table of ten million
+// connections fits into its memory.
+var sizesSettings = []string{"shared_buffers=2GB", "max_wal_size=8GB"}
 
 // tooLarge says why a size cannot be measured, or "".
 func (b *bench) tooLarge(n int, gone time.Duration) string {
@@ -122,58 +131,59 @@ func (b *bench) tooLarge(n int, gone time.Duration) string {
 	if need := int64(n) * diskPerConnection; need > free {
 		return fmt.Sprintf("needs about %.0f GB of disk, and %.0f are free", float64(need)/1e9, float64(free)/1e9)
 	}
-	if takes := sizeTime + 2*time.Duration(n)*time.Second/fillPerSecond; b.Limit > 0 && gone+takes > b.Limit {
+	// Larger stores take longer to fill, for each connection.
+	if takes := sizeTime + time.Duration(n)*b.fillTime*3/2; b.Limit > 0 && gone+takes > b.Limit {
 		return fmt.Sprintf("may take %v, and %v of %v are gone", takes.Round(time.Minute), gone.Round(time.Minute), b.Limit)
 	}
 	return ""
 }
 
 // size measures one number of connections: SQLite, then PostgreSQL with one node
-// and with three. All are compared with the same bare handler.
+// and with three. Each store is compared with a bare handler just before.
 func (b *bench) size(n int) ([]size, error) {
-	onFile, bare, err := b.sizeSQLite(n)
+	onFile, err := b.sizeSQLite(n)
 	if err != nil {
 		return nil, fmt.Errorf("SQLite: %w", err)
 	}
-	rows := []size{onFile}
-	onServer, err := b.sizePostgres(n, bare)
+	onServer, err := b.sizePostgres(n)
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL: %w", err)
 	}
-	return append(rows, onServer...), nil
+	return append([]size{onFile}, onServer...), nil
 }
 
 // yardstick is what the bare handler showed beside a size.
 type yardstick struct{ info, refresh figures }
 
-func (b *bench) sizeSQLite(n int) (s size, bare yardstick, err error) {
+func (b *bench) sizeSQLite(n int) (s size, err error) {
 	s = size{Connections: n, Server: onSQLite, Nodes: 1}
 	dir, log := filepath.Join(b.Dir, "file"+strconv.Itoa(n)), filepath.Join(b.Dir, "file.log")
 	defer os.RemoveAll(dir)
 	p, g, err := startServer(b.Server, dir, log)
 	if err != nil {
-		return s, bare, err
+		return s, err
 	}
 	answers, err := sample(p, g)
 	if err := errors.Join(err, p.stop()); err != nil {
-		return s, bare, err
-	}
-	if bare, err = b.yardstick(n, answers); err != nil {
-		return s, bare, err
+		return s, err
 	}
 	b.progress("%d connections: filling SQLite", n)
 	began := time.Now()
 	f := &filling{app: symbolon.ClientID(g.ClientID), connections: n, every: 5, tokens: manyInTurn, now: began.Truncate(time.Millisecond)}
 	list, err := fillSQLite(dir, f)
 	if err != nil {
-		return s, bare, err
+		return s, err
 	}
 	s.Filled = time.Since(began).Seconds()
+	bare, err := b.yardstick(n, answers)
+	if err != nil {
+		return s, err
+	}
 	if s.Before, err = storedInFile(dir); err != nil {
-		return s, bare, err
+		return s, err
 	}
 	if p, _, err = startServer(b.Server, dir, log); err != nil {
-		return s, bare, err
+		return s, err
 	}
 	t := target{name: onSQLite, nodes: []*process{p}}
 	refresh, err := refreshTokens(f.ring, list, f.now)
@@ -181,10 +191,10 @@ func (b *bench) sizeSQLite(n int) (s size, bare yardstick, err error) {
 		err = b.measureSize(&s, t, bare, f, list, &inTurn{tokens: refresh})
 	}
 	if err := errors.Join(err, p.stop()); err != nil {
-		return s, bare, err
+		return s, err
 	}
 	s.After, err = storedInFile(dir)
-	return s, bare, err
+	return s, err
 }
 
 func storedInFile(dir string) (stored, error) {
@@ -215,7 +225,11 @@ func (b *bench) yardstick(n int, answers script) (y yardstick, err error) {
 // one is a load without rounds.
 func (b *bench) one(what string, t target, talks []talk) (figures, error) {
 	b.progress("%s", what)
-	o, err := load(t, talks, span{warm: b.Warm, time: b.Time})
+	return b.loaded(what, t, talks, span{warm: b.Warm, time: b.Time})
+}
+
+func (b *bench) loaded(what string, t target, talks []talk, s span) (figures, error) {
+	o, err := load(t, talks, s)
 	if err != nil {
 		return figures{}, fmt.Errorf("%s: %w", what, err)
 	}
@@ -268,18 +282,20 @@ func (b *bench) measureSize(s *size, t target, bare yardstick, f *filling, list 
 	if s.Info, err = b.one(fmt.Sprintf(what, "info"), t, asks); err != nil {
 		return err
 	}
-	before, err := t.logged()
+	turns := many.on(t, b.Connections)
+	if s.Server == onPostgres { // its first, so that the pages are as a checkpoint has left them
+		b.progress(what, "first refresh of many")
+		s.FirstWAL, err = t.logs(&s.First, func() (figures, error) {
+			return b.loaded(fmt.Sprintf(what, "first refresh of many"), t, turns, span{count: uint64(len(list)), time: firstTime})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	s.WAL, err = t.logs(&s.Spread, func() (figures, error) { return b.one(fmt.Sprintf(what, "refresh of many"), t, turns) })
 	if err != nil {
 		return err
 	}
-	if s.Spread, err = b.one(fmt.Sprintf(what, "refresh of many"), t, many.on(t, b.Connections)); err != nil {
-		return err
-	}
-	after, err := t.logged()
-	if err != nil {
-		return err
-	}
-	s.WAL = float64(after-before) / float64(max(s.Spread.All, 1))
 	hot, err := b.same(scenarios[1])(t)
 	if err != nil {
 		return err
@@ -288,6 +304,7 @@ func (b *bench) measureSize(s *size, t target, bare yardstick, f *filling, list 
 		return err
 	}
 	compare(&s.Info, bare.info)
+	compare(&s.First, bare.refresh)
 	compare(&s.Spread, bare.refresh)
 	compare(&s.Hot, bare.refresh)
 	time.Sleep(b.Rest)

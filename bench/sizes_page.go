@@ -128,14 +128,18 @@ func (r *sizesReport) rates(b *strings.Builder) {
 	for _, s := range r.Rows {
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", grouped(s.Connections), serverName[s.Server], rate(s.Info), rate(s.Spread), rate(s.Hot))
 	}
-	b.WriteString("\nWhere the processors' time of one refresh, many in turn, goes, in microseconds (the load needs some, too):\n\n")
-	b.WriteString("| connections | server | nodes | PostgreSQL | log, bytes a refresh |\n|--:|---|--:|--:|--:|\n")
+	b.WriteString("\nWhere the processors' time of one refresh, many in turn, goes, in microseconds (the load needs some, too), and how\nmany bytes PostgreSQL logs for it; then the same right after a checkpoint, until each was refreshed once:\n\n")
+	b.WriteString("| connections | server | nodes | PostgreSQL | log, bytes | `POST /refresh` after a checkpoint | log, bytes |\n|--:|---|--:|--:|--:|--:|--:|\n")
 	for _, s := range r.Rows {
-		database, wal := "", ""
+		database, wal, first, firstWAL := "", "", "", ""
 		if s.Server != onSQLite {
 			database, wal = fmt.Sprintf("%.0f", s.Spread.DatabaseCPU), fmt.Sprintf("%.0f", s.WAL)
 		}
-		fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s |\n", grouped(s.Connections), serverName[s.Server], s.Spread.ServerCPU, database, wal)
+		if s.First.PerSecond > 0 {
+			first, firstWAL = rate(s.First), fmt.Sprintf("%.0f", s.FirstWAL)
+		}
+		fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s |\n", grouped(s.Connections), serverName[s.Server], s.Spread.ServerCPU,
+			database, wal, first, firstWAL)
 	}
 	b.WriteString("\n")
 }

@@ -15,13 +15,17 @@ import (
 
 // sizePostgres measures one number of connections on PostgreSQL, with one node and
 // then with three.
-func (b *bench) sizePostgres(n int, bare yardstick) ([]size, error) {
+func (b *bench) sizePostgres(n int) ([]size, error) {
 	filled, err := b.fillShared(n, 5, manyInTurn)
 	if err != nil {
 		return nil, err
 	}
 	defer filled.stop()
 	many := &inTurn{tokens: filled.refresh}
+	bare, err := b.yardstick(n, filled.answers)
+	if err != nil {
+		return nil, err
+	}
 	var rows []size
 	for _, nodes := range []int{1, 3} {
 		s := size{Connections: n, Server: onPostgres, Nodes: nodes, Filled: filled.took.Seconds()}
@@ -55,6 +59,7 @@ func (b *bench) sizePostgres(n int, bare yardstick) ([]size, error) {
 type filled struct {
 	*shared
 	*filling
+	answers script
 	held    []held
 	refresh [][]byte // their refresh tokens
 	took    time.Duration
@@ -76,13 +81,16 @@ func (b *bench) fillShared(n, every, tokens int) (*filled, error) {
 }
 
 func (b *bench) fillIt(f *filled, n, every, tokens int) error {
+	var err error
+	if f.answers, err = sample(f.nodes[0], f.greeting); err != nil {
+		return err
+	}
 	if err := f.stopNodes(); err != nil {
 		return err
 	}
 	b.progress("%d connections: filling PostgreSQL", n)
 	began := time.Now()
 	f.filling = &filling{app: symbolon.ClientID(f.greeting.ClientID), connections: n, every: every, tokens: tokens, now: began.Truncate(time.Millisecond)}
-	var err error
 	if f.held, err = fillPostgres(b.dir(f.shared, 0), f.cluster.URL(f.database), f.filling); err != nil {
 		return err
 	}
@@ -123,6 +131,20 @@ func (t target) logged() (bytes int64, err error) {
 	}
 	err = askAt(t.cluster.URL("postgres"), `SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint`, &bytes)
 	return bytes, err
+}
+
+// logs returns how many bytes PostgreSQL writes to its log for each unit of a load,
+// 0 without PostgreSQL.
+func (t target) logs(into *figures, load func() (figures, error)) (float64, error) {
+	before, err := t.logged()
+	if err != nil {
+		return 0, err
+	}
+	if *into, err = load(); err != nil {
+		return 0, err
+	}
+	after, err := t.logged()
+	return float64(after-before) / float64(max(into.All, 1)), err
 }
 
 // growth is what many refreshes of few connections did to the tables, while
