@@ -79,6 +79,11 @@ func batches(d *prometheus.Desc, g *Gatherer) prometheus.Metric {
 	return prometheus.MustNewConstHistogram(d, n, float64(g.Changes), buckets, g.Name)
 }
 
+// WatchRollbacks has warnings asked at each scrape. It is called once.
+func (m *Metrics) WatchRollbacks(warnings func() uint64) {
+	m.counterOf("rollback_warnings_total", "Warnings that the database turned out to be an older copy or another one, or the machine's clock to be set back. The log has them, and says what to do.", warnings)
+}
+
 // WatchDisk has read asked at each scrape for the bytes that are free where the
 // data directory is, and those of the files in it; ok is false when that is not
 // known.

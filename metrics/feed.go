@@ -18,9 +18,6 @@ type Feed struct {
 func (m *Metrics) WatchFeed(f Feed) {
 	m.gaugeOf("feed_age_seconds", "How old the knowledge of what has ended is. Beyond symbolon_feed_bound_seconds no token is honoured.", func() float64 { return seconds(f.Age()) })
 	m.gaugeOf("feed_bound_seconds", "How old the knowledge of what has ended may be.", func() float64 { return seconds(f.Bound) })
-	if f.Entries == nil {
-		return
-	}
 	m.gaugeOf("feed_entries", "What has ended and is remembered: connections, accounts, apps, and pairs of them.", func() float64 { return float64(f.Entries()) })
 	m.counterOf("feed_polls_total", "Readings of what has ended that were completed.", func() uint64 { done, _ := f.Polls(); return done })
 	m.counterOf("feed_poll_failures_total", "Readings of what has ended that failed.", func() uint64 { _, failed := f.Polls(); return failed })

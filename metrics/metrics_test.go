@@ -73,6 +73,7 @@ func whole(t testing.TB) *Metrics {
 			{Algorithm: "ES256", ActiveFrom: start.Add(time.Hour)},
 		}}
 	})
+	m.WatchRollbacks(func() uint64 { return 2 })
 	m.WatchSignIns(func() uint64 { return 6 })
 	m.WatchCertificate(func() time.Time { return start })
 	m.Fetched(nil, time.Millisecond)
@@ -111,6 +112,7 @@ func TestWatched(t *testing.T) {
 		`symbolon_key_age_seconds{kind="ES256"} 60`,
 		`symbolon_key_next_activation_seconds{kind="ES256"} 3600`,
 		`symbolon_keys_stale 1`,
+		`symbolon_rollback_warnings_total 2`,
 		`symbolon_sign_ins_throttled_total 6`,
 		`symbolon_tls_certificate_expiry_timestamp_seconds 1.7957376e+09`,
 		`symbolon_fetches_total{outcome="ok"} 1`,

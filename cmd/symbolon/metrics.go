@@ -24,6 +24,13 @@ func (w *watch) opened(db *database) {
 	db.Store = w.Store(db.Store, w.traceStore(db))
 }
 
+// warned counts a warning that the database or the clock is not as it was left.
+func (w *watch) warned() {
+	if w != nil {
+		w.warnings.Add(1)
+	}
+}
+
 // database says how the database does, without asking it.
 func (w *watch) database() (metrics.Database, bool) {
 	db := w.store.Load()
@@ -66,7 +73,7 @@ func (w *watch) served(s *server, h *web.Handler, feed *oauth.Feed, keys *keyrin
 		requests.Answered(a.Route, a.Method, a.Status, metrics.Reason{Code: a.Code, Why: a.Why}, a.Took)
 	})
 	w.traceRequests(h)
-	w.WatchFeed(metrics.Feed{Bound: feedBound, Age: feed.Age})
+	w.WatchFeed(metrics.Feed{Bound: feedBound, Age: feed.Age, Entries: feed.Entries, Polls: feed.Polls})
 	w.WatchKeys(func() metrics.Keyring {
 		return metrics.Keyring{Keys: append(keys.ring.Keys(), keys.signing.Keys()...), Now: s.clock.Now(), Stale: keys.late.Load()}
 	})

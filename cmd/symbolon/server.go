@@ -194,9 +194,15 @@ func (s *server) open(ctx context.Context) error {
 		return errors.Join(err, store.close())
 	}
 	for _, warning := range compareMark(m, merr, db, time.Now()) {
-		s.log.Warn(warning)
+		s.warnOfRollback(warning)
 	}
 	return nil
+}
+
+// warnOfRollback says that the database or the clock is not as it was left.
+func (s *server) warnOfRollback(text string) {
+	s.log.Warn(text)
+	s.watch.warned()
 }
 
 // databaseMark returns what the database says of itself.
@@ -223,7 +229,7 @@ func (s *server) currentMark() (mark, error) {
 func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *oauth.Feed, error) {
 	feed := oauth.NewFeed(s.store, s.clock, feedBound, time.Duration(s.AccessLifetime))
 	feed.OnRolledBack(func() {
-		s.log.Warn("The database was put back to an older state while this server ran, or the server stood still for days. " + rolledBack)
+		s.warnOfRollback("The database was put back to an older state while this server ran, or the server stood still for days. " + rolledBack)
 	})
 	if err := feed.Poll(ctx); err != nil {
 		return nil, nil, err

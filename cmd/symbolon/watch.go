@@ -75,6 +75,8 @@ type watch struct {
 	log    *slog.Logger
 	http   *http.Server             // nil when metrics are not served
 	store  atomic.Pointer[database] // nil until it is open
+	// warnings counts those that the database or the clock is not as it was left.
+	warnings atomic.Uint64
 }
 
 // newWatch opens the socket for metrics and answers there at once, so that a server
@@ -86,6 +88,7 @@ func newWatch(s *server) (*watch, error) {
 	b := thisBuild()
 	w := &watch{Metrics: metrics.New(metrics.Build{Version: b.Version, Commit: b.Commit}), log: s.log.Logger, parent: s.TracesParent}
 	w.WatchDatabase(w.database)
+	w.WatchRollbacks(w.warnings.Load)
 	w.WatchDisk(func() (free, used uint64, ok bool) { return diskOf(s.Data) })
 	if s.MetricsListen != "" {
 		if err := w.listen(s.MetricsListen); err != nil {
