@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/storetest"
 )
 
 func TestOpen(t *testing.T) {
@@ -189,7 +188,7 @@ func TestPartitioned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	storetest.Run(t, func(t testing.TB) symbolon.Store { return open(t, c.URL(database(t, c, name)), Options{}) })
+	holds(t, name)
 }
 
 // A refresh changes no index and stays in its page.
