@@ -148,6 +148,7 @@ func (db *DB) openPools(ctx context.Context) error {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout(&config.ConnConfig.Config, db.options.Wait)
 	}
+	config.ConnConfig.RuntimeParams["client_encoding"] = "UTF8"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "symbolon"
 	}
@@ -183,6 +184,9 @@ func (db *DB) openPools(ctx context.Context) error {
 // nothing any more, because it is frozen or cut off, is ended by the server once no
 // call can be waiting for it: others wait for what it has locked.
 func (db *DB) settleSession(ctx context.Context, c *pgx.Conn) error {
+	if encoding := c.PgConn().ParameterStatus("server_encoding"); encoding != "" && encoding != "UTF8" {
+		return symbolon.Errorf(symbolon.Denied, opOpen, "the database's encoding is %s, which cannot hold every name: make one with createdb --encoding UTF8 --template template0", encoding)
+	}
 	_, err := c.Exec(ctx, `
 		SELECT set_config('default_transaction_isolation', 'read committed', false),
 			set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'

@@ -30,6 +30,10 @@ func TestOpen(t *testing.T) {
 	try(database(t, c, "template1"), Options{}, symbolon.NotFound)
 	try("nowhere", Options{}, symbolon.Busy)
 	try(database(t, c, "fresh"), Options{Create: &Create{Sandbox: true}}, symbolon.Denied)
+	if err := c.Exec("postgres", "CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'"); err != nil {
+		t.Fatal(err)
+	}
+	try("latin", Options{Create: &Create{}}, symbolon.Denied)
 	others := database(t, c, "template1")
 	if err := c.Exec(others, "CREATE TABLE account (id int)"); err != nil {
 		t.Fatal(err)

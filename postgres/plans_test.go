@@ -16,11 +16,21 @@ import (
 // the plan was made, nothing yet for instance. Only a table that was found to have
 // a row or two is read whole, until it is found to have more.
 func TestPlansGoByTheKeys(t *testing.T) {
-	for what, connections := range map[string]int{"empty": 0, "filled": 1000} {
+	for what, connections := range map[string]int{"empty": 0, "filled": 1000, "loaded": 1} {
 		t.Run(what, func(t *testing.T) {
 			w := seed(t, connections, Options{})
 			ctx, now := t.Context(), time.Now()
-			if connections > 0 {
+			if what == "loaded" { // all at once, and not analysed
+				err := theCluster(t).Exec(w.name, `
+					INSERT INTO connection (id, account_no, app_no, seq, created_at, refreshed_at, expires_at, scope)
+					SELECT gen_random_uuid(), account_no, app_no, seq, created_at, refreshed_at, expires_at, scope
+					FROM connection, generate_series(1, 20000)`)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.hot.Reset()
+			}
+			if what == "filled" {
 				for i := range 60 {
 					name := fmt.Sprint(i)
 					if err := w.PutApp(ctx, symbolon.App{ID: symbolon.ClientID(name), CreatedAt: now}); err != nil {
