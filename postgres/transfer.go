@@ -121,14 +121,39 @@ func stored(columns []symbolon.Column, row symbolon.Row) symbolon.Row {
 // Enter implements symbolon.Target.
 func (db *DB) Enter(ctx context.Context, from symbolon.StoreState) error {
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE mark SET epoch = $1, moving = $2`, from.Epoch, int64(from.Commits))
+		// Its own condition, since another may have filled it and serve it by now.
+		tag, err := tx.Exec(ctx, `
+			UPDATE mark SET epoch = $1, moving = $2
+			WHERE moving IS NOT NULL OR NOT EXISTS (SELECT FROM sealing_key)
+				AND NOT EXISTS (SELECT FROM app) AND NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM connection)`,
+			from.Epoch, int64(from.Commits))
+		if err == nil && tag.RowsAffected() == 0 {
+			return errNotFilling
+		}
 		return err
 	})
+}
+
+// errNotFilling keeps one who was slow from emptying what another has filled, and
+// serves, meanwhile.
+var errNotFilling = symbolon.Errorf(symbolon.Conflict, opTransfer, "it is not being filled any more: another move into it was finished meanwhile, or something was made in it")
+
+// filling holds the database to being filled until the transaction ends.
+func filling(ctx context.Context, tx pgx.Tx) error {
+	var still bool
+	err := tx.QueryRow(ctx, `SELECT moving IS NOT NULL FROM mark FOR SHARE`).Scan(&still)
+	if err == nil && !still {
+		return errNotFilling
+	}
+	return err
 }
 
 // Clear implements symbolon.Target.
 func (db *DB) Clear(ctx context.Context, t symbolon.Table) error {
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := filling(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `TRUNCATE `+t.Name)
 		return err
 	})
@@ -145,6 +170,9 @@ func (db *DB) Load(ctx context.Context, t symbolon.Table, rows []symbolon.Row) e
 		columns = append(columns, "made_at") // which nobody reads once the row is there
 	}
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := filling(ctx, tx); err != nil {
+			return err
+		}
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{t.Name}, columns, pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) {
 			values := stored(t.Columns, rows[i])
 			if once {
@@ -168,6 +196,9 @@ func (db *DB) Settle(ctx context.Context, from symbolon.StoreState) error {
 		}
 	}
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := filling(ctx, tx); err != nil {
+			return err
+		}
 		for _, table := range []string{"account", "app"} {
 			var next int64
 			if err := tx.QueryRow(ctx, `SELECT coalesce(max(no), 0) + 1 FROM `+table).Scan(&next); err != nil {

@@ -65,3 +65,38 @@ func TestEveryColumnIsCarried(t *testing.T) {
 		}
 	}
 }
+
+// Of two moves into one database the slower one must not empty what the faster one
+// has filled, and what is served by now.
+func TestTwoMovesIntoOne(t *testing.T) {
+	c := theCluster(t)
+	url := c.URL(database(t, c, "fresh"))
+	one, two := open(t, url, Options{Create: &Create{}}), open(t, url, Options{})
+	ctx, from := t.Context(), symbolon.StoreState{Epoch: [16]byte{1}, Commits: 7}
+	table := symbolon.Tables()[0]
+	row := symbolon.Row{int64(1), "", []byte{1}, int64(1), nil}
+	for _, db := range []*DB{one, two} { // nothing is wrong with going on with the same
+		if err := db.Enter(ctx, from); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := one.Load(ctx, table, []symbolon.Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Settle(ctx, from); err != nil {
+		t.Fatal(err)
+	}
+	for name, step := range map[string]func() error{
+		"enter":  func() error { return two.Enter(ctx, from) },
+		"clear":  func() error { return two.Clear(ctx, table) },
+		"load":   func() error { return two.Load(ctx, table, []symbolon.Row{row}) },
+		"settle": func() error { return two.Settle(ctx, from) },
+	} {
+		if err := step(); symbolon.KindOf(err) != symbolon.Conflict {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n, err := one.Count(ctx, table); err != nil || n != 1 {
+		t.Errorf("%d rows are left, %v", n, err)
+	}
+}
