@@ -80,7 +80,11 @@ func compareMark(m mark, merr error, db databaseMark, machine time.Time) []strin
 	case m.Epoch != db.Epoch:
 		warnings = append(warnings, "The database is not the one that was last used here. "+rolledBack)
 	case db.Commits < m.Commits:
-		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s missing. ", count(int(m.Commits-db.Commits), "commit is", "commits are"))+rolledBack)
+		missing := count(int(m.Commits-db.Commits), "commit is", "commits are")
+		if db.Shared { // where they are counted by the second in which there were some
+			missing = "the last changes are"
+		}
+		warnings = append(warnings, fmt.Sprintf("The database is an older copy of the one that was last used here: %s missing. ", missing)+rolledBack)
 	}
 	return warnings
 }

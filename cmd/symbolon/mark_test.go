@@ -31,6 +31,7 @@ func TestCompareMark(t *testing.T) {
 		{"a clock within the slack", was, nil, databaseMark{Epoch: "e", Commits: 7, Used: true}, now.Add(-clockSlack), nil},
 		{"a clock set back", was, nil, databaseMark{Epoch: "e", Commits: 7, Used: true}, now.Add(-2 * clockSlack), []string{"The machine's clock is 2m behind"}},
 		{"an older copy", was, nil, databaseMark{Epoch: "e", Commits: 6, Used: true}, now, []string{"The database is an older copy of the one that was last used here: 1 commit is missing"}},
+		{"an older copy of a database of several nodes", was, nil, databaseMark{Epoch: "e", Commits: 6, Used: true, Shared: true}, now, []string{"The database is an older copy of the one that was last used here: the last changes are missing. "}},
 		{"another database", was, nil, databaseMark{Epoch: "f", Commits: 70, Used: true}, now, []string{"The database is not the one"}},
 		{"both", was, nil, databaseMark{Epoch: "e", Commits: 1, Used: true}, now.Add(-time.Hour), []string{"The machine's clock is 1h behind", "The database is an older copy"}},
 		{"a first start", mark{}, fs.ErrNotExist, databaseMark{Epoch: "e", Commits: 3}, now, nil},
