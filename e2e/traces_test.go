@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,8 +73,13 @@ func (c *spans) named(name string) []*otlp.Span {
 // batch are one trace, the log names it, and nothing that was sent is in any span.
 func TestTraces(t *testing.T) {
 	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) { tracesOf(t, "sqlite", "batch writes") })
+	t.Run("PostgreSQL", func(t *testing.T) { tracesOf(t, "postgresql", "batch refreshes", "--database", newDatabase(t)) })
+}
+
+func tracesOf(t *testing.T, system, batch string, more ...string) {
 	c := collect(t)
-	d := startDemo(t, newDir(), "--traces", c.URL, "--traces-ratio", "1")
+	d := startDemo(t, newDir(), append(more, "--traces", c.URL, "--traces-ratio", "1")...)
 	a := d.theApp()
 	tk := a.connect(t, "state", "the-state-of-a-stranger")
 	// A stranger has no say in the trace.
@@ -93,8 +99,8 @@ func TestTraces(t *testing.T) {
 		t.Fatalf("exit status %d\n%s", status, d.logTail())
 	}
 
-	refresh, stored, batches := c.named("POST /refresh"), c.named("store refresh"), c.named("batch writes")
-	if len(refresh) != 1 || len(stored) != 1 || len(batches) < 3 {
+	refresh, stored, batches := c.named("POST /refresh"), c.named("store refresh"), c.named(batch)
+	if len(refresh) != 1 || len(stored) != 1 || len(batches) == 0 {
 		t.Fatalf("%d refreshes, %d of them in the store, %d batches", len(refresh), len(stored), len(batches))
 	}
 	within := func(inner, outer *otlp.Span) bool {
@@ -104,14 +110,11 @@ func TestTraces(t *testing.T) {
 	if !within(stored[0], refresh[0]) {
 		t.Errorf("the call of the store is not within the request:\n%v\n%v", stored[0], refresh[0])
 	}
-	if n := len(c.named("batch writes")); n > 0 {
-		found := false
-		for _, b := range batches {
-			found = found || within(b, stored[0])
-		}
-		if !found {
-			t.Errorf("no batch is within the call of the store: %v", batches)
-		}
+	if !slices.ContainsFunc(batches, func(b *otlp.Span) bool { return within(b, stored[0]) }) {
+		t.Errorf("no batch is within the call of the store: %v", batches)
+	}
+	if !strings.Contains(stored[0].String(), `"`+system+`"`) {
+		t.Errorf("the call of the store is not of %s: %v", system, stored[0])
 	}
 	trace := hex.EncodeToString(refresh[0].GetTraceId())
 	logged := false
