@@ -69,7 +69,7 @@ func (c *spans) named(name string) []*otlp.Span {
 	return list
 }
 
-// The six steps, as a collector sees them: a refresh, its call of the store and its
+// SYM-LOG-1: the six steps, as a collector sees them: a refresh, its call of the store and its
 // batch are one trace, the log names it, and nothing that was sent is in any span.
 func TestTraces(t *testing.T) {
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestTracesOfAProxy(t *testing.T) {
 	}
 }
 
-// A collector that takes a connection and says nothing is no hindrance, not even at
+// C43: a collector that takes a connection and says nothing is no hindrance, not even at
 // the end.
 func TestCollectorThatHangs(t *testing.T) {
 	t.Parallel()

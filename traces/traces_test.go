@@ -232,7 +232,7 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-// A collector that hangs holds up no request, and the end of the server only as long
+// C43: a collector that hangs holds up no request, and the end of the server only as long
 // as that waits.
 func TestCollectorThatHangs(t *testing.T) {
 	t.Parallel()
