@@ -129,14 +129,32 @@ func (b *bench) finish(w io.Writer) error {
 	if r.Failures > 0 {
 		return fmt.Errorf("%d unexpected answers: the figures are worth nothing", r.Failures)
 	}
-	if b.Strict {
-		for _, g := range r.Goals {
-			if g.Measured && !g.Met {
-				return fmt.Errorf("goal missed: %s: want %s, found %s", g.Name, g.Want, g.Found)
-			}
+	return b.missed(r.Goals)
+}
+
+// missed is about the first goal that was missed, where that is a failure.
+func (b *bench) missed(goals []goal) error {
+	for _, g := range goals {
+		if b.Strict && g.Measured && !g.Met {
+			return fmt.Errorf("goal missed: %s: want %s, found %s", g.Name, g.Want, g.Found)
 		}
 	}
 	return nil
+}
+
+// printGoals prints a line for each, with tabs between the columns.
+func printGoals(w io.Writer, goals []goal) {
+	fmt.Fprintln(w, "\ngoal\twant\tfound\t")
+	for _, g := range goals {
+		verdict := "met"
+		switch {
+		case !g.Measured:
+			verdict = "not measured (--full)"
+		case !g.Met:
+			verdict = "MISSED"
+		}
+		fmt.Fprintln(w, strings.Join([]string{g.Name, g.Want, g.Found, verdict}, "\t"))
+	}
 }
 
 func (r *report) print(out io.Writer, b *bench) error {
@@ -180,17 +198,7 @@ func (r *report) print(out io.Writer, b *bench) error {
 		fmt.Fprintf(w, "\nstart, median of %d: greeting after %.0f ms, /healthz after %.0f ms, GET /info after %.0f ms, with %.0f ms of processor time\n",
 			r.Startup.Runs, r.Startup.Greeting.Median, r.Startup.Healthz.Median, r.Startup.Request.Median, r.Startup.CPU.Median)
 	}
-	fmt.Fprintln(w, "\ngoal\twant\tfound\t")
-	for _, g := range r.Goals {
-		verdict := "met"
-		switch {
-		case !g.Measured:
-			verdict = "not measured (--full)"
-		case !g.Met:
-			verdict = "MISSED"
-		}
-		fmt.Fprintln(w, strings.Join([]string{g.Name, g.Want, g.Found, verdict}, "\t"))
-	}
+	printGoals(w, r.Goals)
 	if r.Failures > 0 {
 		fmt.Fprintf(w, "\n%d UNEXPECTED ANSWERS: the figures are worth nothing\n", r.Failures)
 	}

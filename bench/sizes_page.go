@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"text/tabwriter"
 )
 
 // Between these lines of the page, the tables and plots are written.
@@ -48,9 +49,14 @@ func (b *bench) publish(r *sizesReport) error {
 	}
 	folder := strings.TrimSuffix(b.Page, ".md")
 	tables := r.markdown(filepath.Base(folder))
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	printGoals(w, r.goals())
+	if err := w.Flush(); err != nil {
+		return err
+	}
 	if b.Page == "" {
-		fmt.Print(tables)
-		return nil
+		fmt.Print("\n", tables)
+		return b.missed(r.goals())
 	}
 	for name, c := range r.charts() {
 		if err := writeFile(filepath.Join(folder, name+".svg"), c.svg()); err != nil {
@@ -64,7 +70,10 @@ func (b *bench) publish(r *sizesReport) error {
 	if page, err = between(page, tables); err != nil {
 		return fmt.Errorf("%s: %w", b.Page, err)
 	}
-	return writeFile(b.Page, page)
+	if err := writeFile(b.Page, page); err != nil {
+		return err
+	}
+	return b.missed(r.goals())
 }
 
 func writeFile(name string, data []byte) error {
@@ -101,6 +110,10 @@ func (r *sizesReport) markdown(folder string) string {
 	}
 	if busy := r.busy(); busy > quiet {
 		fmt.Fprintf(&b, "**Up to %.1f cores were busy with other work meanwhile: on a quiet machine the figures will differ.**\n\n", busy)
+	}
+	if len(r.Rows) == 0 {
+		r.growthTable(&b)
+		return b.String()
 	}
 	for _, name := range chartNames {
 		c := r.charts()[name]

@@ -114,6 +114,36 @@ func TestChartsAreWhole(t *testing.T) {
 	}
 }
 
+func TestSizesGoals(t *testing.T) {
+	r := found()
+	r.Growth.Steps = []growthStep{{Heap: 50}, {Heap: 100, Index: 100}, {Heap: 100, Index: 100}}
+	verdicts := func() (met, missed int) {
+		for _, g := range r.goals() {
+			if g.Met {
+				met++
+			} else {
+				missed++
+			}
+		}
+		return met, missed
+	}
+	// A ratio and bytes for each size on PostgreSQL, memory for each server, growth.
+	if met, missed := verdicts(); met != 3+9+1 || missed != 3 {
+		t.Errorf("%d met, %d missed: %+v", met, missed, r.goals())
+	}
+	for i := range r.Rows {
+		r.Rows[i].Spread.ToFirst.Median = 0.4
+	}
+	r.Growth.Steps[2].Index, r.Rows[0].Memory, r.Rows[1].After.Heap = 102, []int64{30e6, 40e6}, 400*int64(r.Rows[1].Connections)
+	if met, missed := verdicts(); met != 13 || missed != 3 {
+		t.Errorf("%d met, %d missed: %+v", met, missed, r.goals())
+	}
+	b := &bench{Strict: true}
+	if b.missed(r.goals()) == nil {
+		t.Error("a missed goal passes as strict")
+	}
+}
+
 // The page keeps what stands around the figures, however often they are written.
 func TestPublish(t *testing.T) {
 	dir := t.TempDir()
