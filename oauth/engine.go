@@ -197,6 +197,10 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 	return e
 }
 
+// Rest gives up memory that only saves work, for when no request has come for some
+// time.
+func (e *Engine) Rest() { e.seen.forget() }
+
 // Issuer returns the server's base URL, as it stands in iss.
 func (e *Engine) Issuer() string { return e.cfg.Issuer }
 

@@ -43,6 +43,13 @@ func (s *seen) find(text string, keys uint64) *symbolon.AccessToken {
 	return s.older[text]
 }
 
+// forget lets go of all of them.
+func (s *seen) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recent, s.older = make(map[string]*symbolon.AccessToken), nil
+}
+
 // keep keeps a token that was opened with the ring of this generation, or an
 // earlier one. When recent is full it becomes older, and what was older is
 // forgotten.

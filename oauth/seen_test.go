@@ -36,6 +36,13 @@ func TestSeen(t *testing.T) {
 	if n := len(s.recent) + len(s.older); n > 2*maxSeen {
 		t.Errorf("%d tokens are held, want at most %d", n, 2*maxSeen)
 	}
+	if s.forget(); len(s.recent)+len(s.older) != 0 {
+		t.Error("after a rest, tokens are still held")
+	}
+	s.keep("again", one, 8)
+	if s.find("again", 8) != one {
+		t.Error("after a rest, no token is kept any more")
+	}
 	long := strings.Repeat("x", maxSeenLen+1)
 	if s.keep(long, one, 8); s.find(long, 8) != nil {
 		t.Error("a long token was kept")

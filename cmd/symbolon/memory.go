@@ -15,9 +15,9 @@ const gcPercent = 400
 const restAfter = 3 * time.Second
 
 // giveBack returns memory to the machine each time the server comes to rest,
-// until the context ends. Served counts the requests, and rest, where it is set, has
-// the store give back its own first, which the collector knows nothing of.
-func giveBack(ctx context.Context, served func() uint64, rest func(context.Context) error) {
+// until the context ends. Served counts the requests, and rest lets go of what only
+// saves work.
+func giveBack(ctx context.Context, served func() uint64, rest func(context.Context)) {
 	t := time.NewTicker(restAfter)
 	defer t.Stop()
 	var before, given uint64
@@ -29,9 +29,7 @@ func giveBack(ctx context.Context, served func() uint64, rest func(context.Conte
 		}
 		now := served()
 		if now == before && now != given {
-			if rest != nil {
-				_ = rest(ctx) // it keeps the memory then, and the next change says what is wrong
-			}
+			rest(ctx)
 			debug.FreeOSMemory()
 			given = now
 		}

@@ -107,7 +107,14 @@ func (s *server) run(ctx context.Context) (err error) {
 	if s.store.server != nil {
 		running.Go(func() { s.store.server.Listen(beside, feed.Wake) })
 	}
-	running.Go(func() { giveBack(beside, handler.Served, s.store.rest) })
+	running.Go(func() {
+		giveBack(beside, handler.Served, func(ctx context.Context) {
+			handler.Engine.Rest()
+			if s.store.rest != nil {
+				_ = s.store.rest(ctx) // it keeps the memory then, and the next change says what is wrong
+			}
+		})
+	})
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
