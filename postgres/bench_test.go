@@ -102,7 +102,7 @@ func BenchmarkConnect(b *testing.B) {
 func BenchmarkRefreshBatch(b *testing.B) {
 	const connections = 10_000
 	w := seed(b, connections, Options{})
-	for _, size := range []int{1, 8, 32, 128} {
+	for _, size := range []int{1, 8, 32, 64} {
 		b.Run(fmt.Sprint("size=", size), func(b *testing.B) {
 			run := runner(w.DB, opRefresh, w.refreshAll)
 			client, server := cpu(b)
