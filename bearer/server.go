@@ -145,7 +145,13 @@ func (v *Verifier) introspect(ctx context.Context, text string) (*Token, error) 
 	if _, ok := v.bad.find(key, now); ok {
 		return nil, dead
 	}
-	t, err := v.asks.do(ctx, key, func(ctx context.Context) (*Token, error) { return v.ask(ctx, key, text) })
+	t, err := v.asks.do(ctx, key, func(ctx context.Context) (*Token, error) {
+		// Another may have had its answer since we looked.
+		if t, ok := v.known.find(key, now); ok {
+			return t, nil
+		}
+		return v.ask(ctx, key, text)
+	})
 	if err != nil {
 		var refused *Error
 		if errors.As(err, &refused) {

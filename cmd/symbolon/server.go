@@ -151,6 +151,9 @@ func listen(address, flag string) (net.Listener, error) {
 func (s *server) awaitOpen(ctx context.Context) error {
 	for told := false; ; told = true {
 		err := s.open(ctx)
+		if err != nil && ctx.Err() != nil {
+			return errStopped
+		}
 		if s.Database == "" || symbolon.KindOf(err) != symbolon.Busy {
 			return err
 		}
