@@ -79,11 +79,12 @@ func (s *settings) hidesCallers() bool {
 }
 
 // otherPort returns the port of a base URL that only this computer can reach and
-// on which this server does not listen, or empty: nobody would find it.
+// on which this server does not listen, or empty: nobody would find it. Before a
+// trusted proxy it is the proxy's port.
 func (s *settings) otherPort() string {
 	_, port, err := splitListen(s.Listen)
 	u, err2 := url.Parse(s.BaseURL)
-	if err != nil || err2 != nil || u.Scheme != "http" || s.TLSCert != "" || port == 0 {
+	if err != nil || err2 != nil || u.Scheme != "http" || s.TLSCert != "" || port == 0 || len(s.TrustedProxies) > 0 {
 		return ""
 	}
 	if at := cmp.Or(u.Port(), "80"); at != strconv.Itoa(port) {
