@@ -75,7 +75,7 @@ const maxRunning = 1 << 20
 type dirLock struct{ f *os.File }
 
 // errRunning means that a server runs on the data directory.
-var errRunning = errors.New("another server runs on this data directory")
+var errRunning = errors.New("a server runs on this data directory")
 
 // lockDir takes the lock of a data directory for a server.
 func lockDir(dir string) (*dirLock, error) {
@@ -102,7 +102,7 @@ func lockDir(dir string) (*dirLock, error) {
 			}
 			at += ")"
 		}
-		return nil, mend(fmt.Errorf("%w, %s%s", errRunning, dir, at), "stop it first, or give this one a data directory of its own with --data")
+		return nil, mend(fmt.Errorf("%w, %s%s", errRunning, dir, at), "stop it first, or use another data directory: --data, in a move --from or --to")
 	}
 	if err != nil {
 		f.Close()
