@@ -112,6 +112,8 @@ var (
 	ErrMoved = errors.New("the data was moved away")
 	// ErrMoving: it is being filled from another store and is not whole yet.
 	ErrMoving = errors.New("the data is not all here yet")
+	// ErrNewer: a newer version of this program wrote it.
+	ErrNewer = errors.New("use the newer program")
 )
 
 // Holder is a store whose rows can be read as they are kept. Its methods, and those

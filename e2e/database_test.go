@@ -44,7 +44,7 @@ func TestDatabaseComesLater(t *testing.T) {
 		t.Fatalf("it is not ready\n%s", s.logTail())
 	}
 	refused(t, s.get(t, "/info", bearer("x")), 401, "invalid_token")
-	if n := strings.Count(s.logText(), "the database cannot be reached"); n != 1 {
+	if n := strings.Count(s.logText(), "the database cannot be used"); n != 1 {
 		t.Errorf("it is told %d times that the database is away\n%s", n, s.logTail())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -74,9 +75,9 @@ func known(ctx context.Context, c *pgxpool.Conn, version int64) error {
 		return err
 	}
 	if oldest > schemaVersion {
-		return symbolon.Errorf(symbolon.Denied, opOpen,
-			"the database was written by a newer version of this program (its schema is %d and needs a program that knows %d, this one knows %d): use the newer program",
-			version, oldest, schemaVersion)
+		return &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Err: symbolon.ErrNewer,
+			Detail: fmt.Sprintf("the database was written by a newer version of this program (its schema is %d and needs a program that knows %d, this one knows %d)",
+				version, oldest, schemaVersion)}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -58,9 +59,9 @@ func openAny(ctx context.Context, options Options) (*file, int, error) {
 		err = symbolon.Errorf(symbolon.NotFound, opOpen, "%s is empty: there is no database in it", options.Path)
 	}
 	if err == nil && version > schemaVersion {
-		err = symbolon.Errorf(symbolon.Denied, opOpen,
-			"%s was written by a newer version of this program (its schema is %d, this program knows %d): use the newer program",
-			options.Path, version, schemaVersion)
+		err = &symbolon.Error{Kind: symbolon.Denied, Op: opOpen, Err: symbolon.ErrNewer,
+			Detail: fmt.Sprintf("%s was written by a newer version of this program (its schema is %d, this program knows %d)",
+				options.Path, version, schemaVersion)}
 	}
 	if err != nil {
 		return nil, 0, errors.Join(err, f.close())

@@ -76,7 +76,7 @@ func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) 
 	}
 	db, err := postgres.Open(ctx, options)
 	if err != nil {
-		return nil, err
+		return nil, explain(p.Database, err)
 	}
 	from := func(read func(context.Context) (postgres.Mark, error)) func(context.Context) (databaseMark, error) {
 		return func(ctx context.Context) (databaseMark, error) {
@@ -85,6 +85,25 @@ func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) 
 		}
 	}
 	return &database{Store: db, shared: true, server: db, close: db.Close, mark: from(db.Mark), beat: from(db.Beat)}, nil
+}
+
+// explained is an error in words for whoever set the database up, in place of the driver's.
+type explained struct {
+	wrong string
+	err   error
+}
+
+func (e *explained) Error() string { return e.wrong }
+func (e *explained) Unwrap() error { return e.err }
+
+// explain says why a PostgreSQL database could not be opened, and what mends it, where
+// that is known. The kind stays.
+func explain(database string, err error) error {
+	wrong, how := postgres.Reason(database, err)
+	if wrong == "" {
+		return err
+	}
+	return mend(&explained{wrong: wrong, err: err}, "%s", how)
 }
 
 // sameDatabase refuses to work on the database in a data directory whose server
@@ -106,7 +125,7 @@ func (p *place) sameDatabase() error {
 func checkDatabaseURL(database string) error {
 	u, err := url.Parse(database)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return mend(errors.New("database is not the URL of a PostgreSQL database"), "write it as postgres://user:password@host:5432/name, with %%20 and the like in place of what a URL cannot hold")
+		return mend(errors.New("database is not the URL of a PostgreSQL database"), "write it as postgres://user:password@host:5432/name, with a port for each host or for none, and %%20 and the like in place of what a URL cannot hold")
 	}
 	if strayPassword(database) {
 		return mend(errors.New("the URL of the database holds a mark where none can be: in its password, it seems"), "write %%40 for @, %%2F for /, %%23 for # and %%3F for ? in the password")
@@ -189,8 +208,14 @@ func (p *place) open(sh *shell, make bool) (*desk, error) {
 		d.store, err = p.openDatabase(sh.ctx, o)
 	}
 	if err != nil {
+		if p.Database != "" && symbolon.KindOf(err) == symbolon.NotFound {
+			return nil, mend(errors.New(detail(err)), "“symbolon serve” makes them when it first starts; or name another database")
+		}
+		if symbolon.KindOf(err) == symbolon.Denied {
+			return nil, mend(&explained{wrong: detail(err), err: err}, "%s", hintFor(err))
+		}
 		err = fmt.Errorf("the database cannot be opened: %w", err)
-		if p.Database != "" && symbolon.KindOf(err) == symbolon.Busy {
+		if _, ok := errors.AsType[*mendable](err); !ok && p.Database != "" && symbolon.KindOf(err) == symbolon.Busy {
 			return nil, mend(err, "nothing was done; look whether the server runs and whether its address, the user and the password are right, then try again")
 		}
 		return nil, err

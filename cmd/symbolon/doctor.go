@@ -122,6 +122,12 @@ func (c *doctorCmd) examine(sh *shell, d *diagnosis) {
 }
 
 func (c *doctorCmd) openHint(err error) error {
+	if _, ok := errors.AsType[*mendable](err); ok {
+		return err
+	}
+	if symbolon.KindOf(err) == symbolon.Denied || symbolon.KindOf(err) == symbolon.NotFound {
+		err = &explained{wrong: detail(err), err: err}
+	}
 	switch {
 	case symbolon.KindOf(err) == symbolon.NotFound && c.Database != "":
 		return mend(err, "“symbolon serve” makes them when it first starts")

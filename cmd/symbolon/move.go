@@ -133,7 +133,11 @@ func (c *moveCmd) open(sh *shell, end string, sort *symbolon.StoreState) (movabl
 		if sort != nil {
 			options.Create = &postgres.Create{Sandbox: sort.Sandbox}
 		}
-		return postgres.Open(sh.ctx, options)
+		db, err := postgres.Open(sh.ctx, options)
+		if err != nil {
+			return nil, explain(end, err)
+		}
+		return db, nil
 	}
 	options := sqlite.Options{Path: filepath.Join(end, databaseName), Transfer: true}
 	if sort != nil {
@@ -236,9 +240,12 @@ func (c *moveCmd) mark(state symbolon.StoreState, end string) error {
 
 // hint adds to what hindered a move what to do about it.
 func (c *moveCmd) hint(err error) error {
+	if m, ok := errors.AsType[*mendable](err); ok {
+		return mend(err, "%s; nothing was changed", m.hint)
+	}
 	switch kind := symbolon.KindOf(err); {
-	case errors.Is(err, symbolon.ErrMoved), errors.Is(err, symbolon.ErrMoving):
-		return err
+	case errors.Is(err, symbolon.ErrMoved), errors.Is(err, symbolon.ErrMoving), errors.Is(err, symbolon.ErrNewer):
+		return mend(errors.New(detail(err)), "%s", hintFor(err))
 	case kind == symbolon.Denied && isURL(c.To):
 		return mend(err, "make an empty database for it (createdb), and name that; nothing was changed")
 	case kind == symbolon.Denied:

@@ -178,6 +178,8 @@ func hintFor(err error) string {
 		return "use the database that it was moved to, with --database or --data. To go back to this one, as it was when it was moved: “symbolon move --undo”, with it in --from"
 	case errors.Is(err, symbolon.ErrMoving):
 		return "run the same “symbolon move” again: it goes on where it was"
+	case errors.Is(err, symbolon.ErrNewer):
+		return "use the newer program: this one does not know what is in there; “symbolon version” says which it is"
 	}
 	switch symbolon.KindOf(err) {
 	case symbolon.Busy:

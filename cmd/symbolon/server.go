@@ -158,7 +158,7 @@ func (s *server) awaitOpen(ctx context.Context) error {
 			return err
 		}
 		if !told {
-			s.log.Warn("the database cannot be reached; requests are answered 503 until it can", "database", publicURL(s.Database), "cause", err.Error())
+			s.log.Warn("the database cannot be used; requests are answered 503 until it can", "database", publicURL(s.Database), "cause", oneLine(err.Error()), "mend", hintFor(err))
 		}
 		select {
 		case <-time.After(awaitPause):
@@ -179,7 +179,7 @@ func (s *server) open(ctx context.Context) error {
 	m, merr := readMark(s.Data)
 	s.clock = newUsedClock(m.Time)
 	store, err := s.openDatabase(ctx, opening{create: true, sandbox: s.sandbox != nil, log: s.log.Logger, clock: s.clock})
-	if errors.Is(err, symbolon.ErrMoved) || errors.Is(err, symbolon.ErrMoving) {
+	if errors.Is(err, symbolon.ErrMoved) || errors.Is(err, symbolon.ErrMoving) || errors.Is(err, symbolon.ErrNewer) {
 		return mend(errors.New(detail(err)), "%s", hintFor(err))
 	}
 	if symbolon.KindOf(err) == symbolon.Denied {
