@@ -96,6 +96,9 @@ func (c *moveCmd) Run(sh *shell) (err error) {
 	}
 	source, err := c.open(sh, c.From, nil)
 	if err != nil {
+		if kind := symbolon.KindOf(err); kind == symbolon.Denied || kind == symbolon.NotFound {
+			err = &explained{wrong: detail(err), err: err}
+		}
 		return fmt.Errorf("the database at %s cannot be opened: %w", named(c.From), err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()

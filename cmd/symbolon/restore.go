@@ -146,7 +146,10 @@ func (c *restoreCmd) inspect(sh *shell, path string) (rootKey string, err error)
 	if err != nil {
 		text := detail(err)
 		if symbolon.KindOf(err) == symbolon.Busy {
-			text = "it is damaged, or is no backup of this program: " + err.Error()
+			text = "it is damaged, or is no backup of this program"
+			if cause := errors.Unwrap(err); cause != nil {
+				text += ": " + cause.Error()
+			}
 		}
 		return "", mend(fmt.Errorf("%s cannot be restored: %s", c.File, text), another)
 	}
