@@ -173,6 +173,9 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if _, ok := r.known[key]; !ok || key == "config" {
+			if near := nearest(key, r.keys()); near != "" {
+				return nil, mend(fmt.Errorf("%s: unknown key %q", file, key), "is it %s?", near)
+			}
 			return nil, mend(fmt.Errorf("%s: unknown key %q", file, key), "the keys are %s", strings.Join(r.keys(), ", "))
 		}
 		switch v := values[key].(type) {
