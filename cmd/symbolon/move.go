@@ -250,9 +250,9 @@ func (c *moveCmd) hint(err error) error {
 	case errors.Is(err, symbolon.ErrMoved), errors.Is(err, symbolon.ErrMoving), errors.Is(err, symbolon.ErrNewer):
 		return mend(errors.New(detail(err)), "%s", hintFor(err))
 	case kind == symbolon.Denied && isURL(c.To):
-		return mend(err, "make an empty database for it (createdb), and name that; nothing was changed")
+		return mend(&explained{wrong: detail(err), err: err}, "make an empty database for it (createdb), and name that; nothing was changed")
 	case kind == symbolon.Denied:
-		return mend(err, "name a new directory with --to; nothing was changed")
+		return mend(&explained{wrong: detail(err), err: err}, "name a new directory with --to; nothing was changed")
 	case kind == symbolon.Conflict:
 		return mend(err, "a command changed it meanwhile; nothing was lost. Run the same command again")
 	case kind == symbolon.Internal:
