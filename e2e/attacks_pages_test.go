@@ -198,8 +198,8 @@ func TestAttackPasswords(t *testing.T) {
 	t.Cleanup(func() { s.stop() })
 	s.base = "http://localhost" // the test speaks for the proxy
 	if !eventually(func() bool {
-		_, err := trySend(client, request(t, http.MethodGet, s.base+"/healthz", nil))
-		return err == nil
+		r, err := trySend(client, request(t, http.MethodGet, s.base+"/readyz", nil))
+		return err == nil && r.Status == http.StatusOK
 	}) {
 		t.Fatal(s.logTail())
 	}

@@ -136,10 +136,12 @@ func TestMoveKilledAgainAndAgain(t *testing.T) {
 	var answer struct{ Moved map[string]int }
 	move := []string{"move", "--from", dir, "--to", database, "--json"}
 	kills, halves := 0, 0
-	bound := time.Now().Add(time.Minute)
-	// Each time a little later, so that it is hit at every stage.
-	for killed(t, time.Duration(2+kills)*15*time.Millisecond+rand.N(15*time.Millisecond), "", &answer, move...) {
+	bound, after := time.Now().Add(3*time.Minute), 30*time.Millisecond
+	// Each time a little later, so that it is hit at every stage, and in the end at none,
+	// however busy the machine is.
+	for killed(t, after+rand.N(15*time.Millisecond), "", &answer, move...) {
 		kills++
+		after += after / 6
 		if _, stderr, _ := command(t, "", "account", "list", "--data", dir, "--database", database); strings.Contains(stderr, "that is not finished") {
 			halves++
 		}

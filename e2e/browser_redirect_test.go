@@ -114,7 +114,7 @@ func testWaysBack(t *testing.T, b *chromium) {
 // navigation of the same tab is not over yet; it is tried three times.
 func (p *tab) blocked(name string, try func()) {
 	p.t.Helper()
-	for range 3 {
+	for range 6 { // Chromium on a busy machine may miss a click, or its own complaint
 		try()
 		for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			if p.complained("form-action") {

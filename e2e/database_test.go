@@ -32,7 +32,7 @@ func TestDatabaseComesLater(t *testing.T) {
 	must(t, err)
 	must(t, cluster.Stop())
 	address := freePort(t)
-	s := startServe(t, newDir(), address, bare, "http://"+address, "--database", cluster.URL(name))
+	s := startServeUntil(t, "/healthz", newDir(), address, bare, "http://"+address, "--database", cluster.URL(name))
 	for _, path := range []string{"/info", "/readyz", "/authorize", "/nowhere"} {
 		away(t, s, time.Second, func() *reply { return s.get(t, path, bearer("x")) })
 	}
@@ -53,7 +53,7 @@ func TestDatabaseComesLater(t *testing.T) {
 func TestStopBeforeTheDatabase(t *testing.T) {
 	t.Parallel()
 	address := freePort(t)
-	s := startServe(t, newDir(), address, bare, "http://"+address, "--database", "postgres://u@127.0.0.1:1/none")
+	s := startServeUntil(t, "/healthz", newDir(), address, bare, "http://"+address, "--database", "postgres://u@127.0.0.1:1/none")
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-s.gone:

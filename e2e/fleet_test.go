@@ -5,6 +5,7 @@ package e2e
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,7 @@ type fleet struct {
 
 	done atomic.Int64 // refreshes that were answered 200
 	busy atomic.Int64 // that were answered 503
+	out  sync.Map     // base → *atomic.Int64: requests without an answer yet
 	lost atomic.Int64 // that got no answer
 
 	mu   sync.Mutex
@@ -48,13 +50,35 @@ func launch(t testing.TB, a *app, n int, nodes ...*server) *fleet {
 	return f
 }
 
-// to sends the clients to these nodes from now on.
+// to sends the clients to these nodes from now on, and returns when no other has a
+// request of theirs any more, as a load balancer takes a node out.
 func (f *fleet) to(nodes ...*server) {
 	var bases []string
 	for _, s := range nodes {
 		bases = append(bases, s.base)
 	}
 	f.bases.Store(&bases)
+	f.out.Range(func(base, n any) bool {
+		for !slices.Contains(bases, base.(string)) && n.(*atomic.Int64).Load() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		return true
+	})
+}
+
+// begin chooses a node for a request, and counts it there until end is called.
+func (f *fleet) begin() (base string, end func()) {
+	for {
+		bases := *f.bases.Load()
+		base := bases[rand.N(len(bases))]
+		n, _ := f.out.LoadOrStore(base, new(atomic.Int64))
+		out := n.(*atomic.Int64)
+		out.Add(1)
+		if slices.Contains(*f.bases.Load(), base) { // it was not taken out meanwhile
+			return base, func() { out.Add(-1) }
+		}
+		out.Add(-1)
+	}
 }
 
 func (f *fleet) refresh(client *http.Client, h *holder) {
@@ -64,9 +88,10 @@ func (f *fleet) refresh(client *http.Client, h *holder) {
 			return
 		case <-time.After(rand.N(h.rest)):
 		}
-		bases := *f.bases.Load()
+		base, end := f.begin()
 		h.asked = true
-		r, err := tryPost(client, bases[rand.N(len(bases))]+"/refresh", f.app.refreshing(h.held))
+		r, err := tryPost(client, base+"/refresh", f.app.refreshing(h.held))
+		end()
 		switch {
 		case err != nil:
 			f.lost.Add(1) // it may have been done: the same token again

@@ -347,7 +347,7 @@ func TestMetricsTellNothingThatWasSent(t *testing.T) {
 func TestWatchedBeforeTheDatabase(t *testing.T) {
 	t.Parallel()
 	address, at := freePort(t), freePort(t)
-	s := startServe(t, newDir(), address, bare, "http://"+address, "--database", "postgres://u@127.0.0.1:1/none", "--metrics-listen", at)
+	s := startServeUntil(t, "/healthz", newDir(), address, bare, "http://"+address, "--database", "postgres://u@127.0.0.1:1/none", "--metrics-listen", at)
 	r := send(t, bare, request(t, http.MethodGet, "http://"+at+"/metrics", nil))
 	if r.Status != 200 || !strings.Contains(string(r.Body), "\nsymbolon_store_away 1\n") || s.stop() != 0 {
 		t.Errorf("%d\n%s\n%s", r.Status, r.Body, s.logTail())

@@ -286,8 +286,8 @@ func TestServeBehindProxy(t *testing.T) {
 	t.Cleanup(func() { s.stop() })
 	s.base = "http://auth.test" // as the proxy speaks to it
 	if !eventually(func() bool {
-		_, err := trySend(client, request(t, http.MethodGet, s.base+"/healthz", nil))
-		return err == nil
+		r, err := trySend(client, request(t, http.MethodGet, s.base+"/readyz", nil))
+		return err == nil && r.Status == http.StatusOK
 	}) {
 		t.Fatal(s.logTail())
 	}

@@ -240,18 +240,26 @@ func greeted(t testing.TB, dir string, log *os.File, args []string) *server {
 }
 
 // startServe starts a server for real use on a loopback port of its own, and
-// waits until it answers. Args come after serve, listen and data.
+// waits until it is ready. Args come after serve, listen and data.
 func startServe(t testing.TB, dir, listen string, client *http.Client, base string, args ...string) *server {
+	t.Helper()
+	return startServeUntil(t, "/readyz", dir, listen, client, base, args...)
+}
+
+// startServeUntil waits until a path is answered 200.
+func startServeUntil(t testing.TB, path, dir, listen string, client *http.Client, base string, args ...string) *server {
 	t.Helper()
 	s, out := start(t, dir, nil, append([]string{"serve", "--listen", listen, "--data", dir, "--base-url", base}, args...)...)
 	s.watch(out)
 	t.Cleanup(func() { s.stop() })
 	s.base = base
 	for until := time.Now().Add(30 * time.Second); ; {
-		res, err := client.Get(base + "/healthz")
+		res, err := client.Get(base + path)
 		if err == nil {
 			res.Body.Close()
-			return s
+			if res.StatusCode == http.StatusOK {
+				return s
+			}
 		}
 		select {
 		case <-s.gone:
