@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,5 +15,8 @@ func main() {
 	// The first signal asks for an orderly end. From then on signals have
 	// their usual effect, so that a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
+	for _, note := range strays(os.Environ()) {
+		fmt.Fprintln(os.Stderr, "symbolon: note: "+note)
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.LookupEnv))
 }

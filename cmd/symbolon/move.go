@@ -312,6 +312,6 @@ func (c *moveCmd) undo(sh *shell, source movable) error {
 	if c.JSON {
 		return sh.printJSON(map[string]any{"undone": true, "from": state.MovedTo})
 	}
-	fmt.Fprintf(sh.stdout, "The database at %s may be served again. Stop every server on %s first: what is done there from now on is lost, and what was ended there since the move is alive here.\n", named(c.From), state.MovedTo)
+	fmt.Fprintf(sh.stdout, "The database at %s may be served again. Let no server run on %s any more: what is done there from now on is lost, and what was ended there since the move is alive here.\n", named(c.From), state.MovedTo)
 	return nil
 }
