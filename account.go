@@ -20,6 +20,8 @@ type Account struct {
 	// Password is the argon2id hash in PHC format, or empty when the account
 	// cannot sign in by password.
 	Password string
+	// Profile is what else apps may be told of the person.
+	Profile Profile
 	// Sandbox marks an account of a sandbox server, which anyone may use.
 	Sandbox   bool
 	CreatedAt time.Time
@@ -55,14 +57,38 @@ func (id AccountID) Valid() bool {
 	return true
 }
 
+// SessionID names a sign-in towards apps: 128 random bits. It is no secret and
+// proves nothing.
+type SessionID [16]byte
+
+// NewSessionID returns an id that no other sign-in has.
+func NewSessionID() SessionID {
+	var id SessionID
+	rand.Read(id[:])
+	return id
+}
+
+// String returns 32 lower-case hex digits, or nothing for the zero value.
+func (id SessionID) String() string {
+	if id == (SessionID{}) {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
+}
+
 // Session is one account signed in in one browser.
 type Session struct {
+	// ID names it towards apps. It stays as long as the account is signed in in the
+	// browser: Store.SignIn keeps the one that is there.
+	ID SessionID
 	// Browser is the SHA-256 of the browser's session cookie. Several accounts
 	// may be signed in in one browser.
 	Browser [32]byte
 	Account AccountID
-	// AuthAt is when the person last proved who they are.
+	// AuthAt is when the person last proved who they are, and ACR how: a name of
+	// package oauth, or empty for a password alone.
 	AuthAt time.Time
+	ACR    string
 	// ExpiresAt is when the person must sign in again.
 	ExpiresAt time.Time
 }

@@ -29,6 +29,14 @@ type Grant struct {
 	// Sources are the apps whose tokens were exchanged for this one (RFC 8693), the
 	// first one first: it is over with any of them.
 	Sources []ClientID
+	// Session is the sign-in at which the person was, the claim sid (OpenID Connect
+	// Back-Channel Logout §2.1), and ACR how they had proved who they are (OpenID
+	// Connect Core §2). Both are set with the scope openid only.
+	Session SessionID
+	ACR     string
+	// Claims are those that the request named one by one (OpenID Connect Core §5.5),
+	// in the one spelling that package oauth gives them, or empty.
+	Claims string
 	// AuthAt is when the person last proved who they are.
 	AuthAt time.Time
 	// IssuedAt is when this sealed value was made.
@@ -73,12 +81,17 @@ type Code struct {
 	// Sandbox is set when no one was asked: app and account are sandbox ones.
 	// Otherwise the account's consent must still stand at redemption.
 	Sandbox bool
+	// Nonce is that of the authorization request, for the ID token, or empty
+	// (OpenID Connect Core §3.1.2.1).
+	Nonce string
 }
 
 const (
 	codeHasChallenge = 1 << iota
 	codeSandbox
 	codeImpliedURI
+	codeNonce
+	codeFlags = 1<<iota - 1 // all that this version knows
 )
 
 // AppendBinary appends the encoding of c, which UnmarshalBinary reads.
@@ -97,10 +110,16 @@ func (c *Code) AppendBinary(b []byte) ([]byte, error) {
 	if c.ImpliedURI {
 		flags |= codeImpliedURI
 	}
+	if c.Nonce != "" {
+		flags |= codeNonce
+	}
 	b = append(b, flags)
 	b = append(b, c.RedirectURI[:]...)
 	if c.HasChallenge {
 		b = append(b, c.Challenge[:]...)
+	}
+	if c.Nonce != "" {
+		b = appendString(b, c.Nonce)
 	}
 	return b, nil
 }
@@ -110,7 +129,7 @@ func (c *Code) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	*c = Code{Grant: d.grant()}
 	flags := d.byte()
-	if flags&^(codeHasChallenge|codeSandbox|codeImpliedURI) != 0 {
+	if flags&^codeFlags != 0 {
 		d.fail() // a later version means something by it that must not be passed over
 	}
 	c.HasChallenge = flags&codeHasChallenge != 0
@@ -119,6 +138,11 @@ func (c *Code) UnmarshalBinary(data []byte) error {
 	d.bytes(c.RedirectURI[:])
 	if c.HasChallenge {
 		d.bytes(c.Challenge[:])
+	}
+	if flags&codeNonce != 0 {
+		if c.Nonce = d.string(); c.Nonce == "" {
+			d.fail() // it would have been written without the flag
+		}
 	}
 	return d.end("code")
 }

@@ -58,6 +58,8 @@ func drawGrant(t *rapid.T) Grant {
 			g.Sources = append(g.Sources, ClientID(id))
 		}
 		g.Details, g.Actor = rapid.String().Draw(t, "details"), rapid.String().Draw(t, "actor")
+		copy(g.Session[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "session"))
+		g.ACR, g.Claims = rapid.String().Draw(t, "acr"), rapid.String().Draw(t, "claims")
 	}
 	return g
 }
@@ -65,7 +67,8 @@ func drawGrant(t *rapid.T) Grant {
 func TestSealedNounsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		grant := drawGrant(t)
-		code := &Code{Grant: grant, HasChallenge: rapid.Bool().Draw(t, "has challenge"), Sandbox: rapid.Bool().Draw(t, "sandbox"), ImpliedURI: rapid.Bool().Draw(t, "implied")}
+		code := &Code{Grant: grant, HasChallenge: rapid.Bool().Draw(t, "has challenge"), Sandbox: rapid.Bool().Draw(t, "sandbox"), ImpliedURI: rapid.Bool().Draw(t, "implied"),
+			Nonce: rapid.String().Draw(t, "nonce")}
 		copy(code.RedirectURI[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "uri"))
 		if code.HasChallenge {
 			copy(code.Challenge[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "challenge"))
@@ -158,7 +161,9 @@ func FuzzUnmarshalBinary(f *testing.F) {
 	bound.Binding, bound.Details, bound.Actor = Binding{BoundByDPoP, [32]byte{1}}, `[{"type":"t"}]`, `{"sub":"s"}`
 	alone := grant
 	alone.Account, alone.Binding = "", Binding{BoundByTLS, [32]byte{2}}
-	for _, n := range []noun{&Code{Grant: bound, ImpliedURI: true}, &AccessToken{Grant: alone}, &RefreshToken{Grant: bound, Seq: 1}, &Code{Grant: grant, HasChallenge: true}, &Code{Grant: grant, Sandbox: true}, &AccessToken{Grant: grant}, &RefreshToken{Grant: grant, Seq: 300}} {
+	asked := grant
+	asked.Session, asked.ACR, asked.Claims = SessionID{3}, "1", `{"id_token":{"acr":null}}`
+	for _, n := range []noun{&Code{Grant: asked, Nonce: "n"}, &RefreshToken{Grant: asked}, &Code{Grant: bound, ImpliedURI: true}, &AccessToken{Grant: alone}, &RefreshToken{Grant: bound, Seq: 1}, &Code{Grant: grant, HasChallenge: true}, &Code{Grant: grant, Sandbox: true}, &AccessToken{Grant: grant}, &RefreshToken{Grant: grant, Seq: 300}} {
 		b, err := n.AppendBinary(nil)
 		if err != nil {
 			f.Fatal(err)

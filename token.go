@@ -65,6 +65,9 @@ const (
 	tagDetails
 	tagActor
 	tagSources
+	tagSession
+	tagACR
+	tagClaims
 	tagLast
 )
 
@@ -76,7 +79,8 @@ const maxField = 16 << 10
 const maxTime = 1<<48 - 1
 
 func (g *Grant) appendTo(b []byte) ([]byte, error) {
-	extended := g.Binding.Kind != Unbound || g.Details != "" || g.Actor != "" || len(g.Sources) > 0
+	extended := g.Binding.Kind != Unbound || g.Details != "" || g.Actor != "" || len(g.Sources) > 0 ||
+		g.Session != (SessionID{}) || g.ACR != "" || g.Claims != ""
 	if extended {
 		b = append(b, grantExtended)
 	} else {
@@ -125,6 +129,15 @@ func (g *Grant) appendTo(b []byte) ([]byte, error) {
 	if len(g.Sources) > 0 {
 		b = append(b, tagSources)
 		b = appendString(b, joinIDs(g.Sources))
+	}
+	if g.Session != (SessionID{}) {
+		b = appendString(append(b, tagSession), string(g.Session[:]))
+	}
+	if g.ACR != "" {
+		b = appendString(append(b, tagACR), g.ACR)
+	}
+	if g.Claims != "" {
+		b = appendString(append(b, tagClaims), g.Claims)
 	}
 	return append(b, tagEnd), nil
 }
@@ -299,6 +312,14 @@ func (d *decoder) extension(g *Grant) {
 				}
 				g.Sources = append(g.Sources, ClientID(trimmed))
 			}
+		case tagSession:
+			if copy(g.Session[:], value) != len(value) || len(value) != len(g.Session) || g.Session == (SessionID{}) {
+				d.fail()
+			}
+		case tagACR:
+			g.ACR = value
+		case tagClaims:
+			g.Claims = value
 		}
 	}
 }

@@ -168,6 +168,8 @@ func fill(w *world, v reflect.Value) {
 		v.SetString("\"ünïcode\" <&> " + v.Type().Name())
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Int64:
+		v.SetInt(1<<40 + 7)
 	case reflect.Uint8:
 		v.SetUint(255)
 	case reflect.Slice:
