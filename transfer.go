@@ -66,6 +66,7 @@ func Tables() []Table {
 		{Name: "account", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"id", Text}, {"username", Text}, {"name", Text}, {"password", Text}, {"sandbox", Truth},
 			{"created_at", Number}, {"disabled_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
+			{"profile", Text},
 		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},
@@ -75,7 +76,7 @@ func Tables() []Table {
 			{"refreshed_at", Number}, {"expires_at", Number}, {"ended_at", Number}, {"ended_by", Text},
 		}},
 		{Name: "session", Key: 2, Page: 4096, Columns: []Column{
-			{"browser", Octets}, {"account_no", Number}, {"auth_at", Number}, {"expires_at", Number},
+			{"browser", Octets}, {"account_no", Number}, {"auth_at", Number}, {"expires_at", Number}, {"id", ID128}, {"acr", Text},
 		}},
 		{Name: "change", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"kind", Number}, {"connection", ID128}, {"account", Text}, {"client", Text}, {"before", Number}, {"at", Number},

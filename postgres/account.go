@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -44,17 +45,21 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, coalesce(account.username, ''), account.name, account.password, account.sandbox,
-	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version`
+	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile`
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...any) error {
 	var createdAt, disabledAt, notBefore int64
+	var profile string
 	into := append([]any{(*string)(&account.ID), &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile}, further...)
 	if err := row.Scan(into...); err != nil {
 		return err
 	}
 	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt), moment(notBefore)
+	if err := json.Unmarshal([]byte(profile), &account.Profile); err != nil {
+		return errDamaged
+	}
 	return nil
 }
 
@@ -65,10 +70,22 @@ func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
 	if account.Sandbox && !db.sandbox {
 		return symbolon.Errorf(symbolon.Denied, op, "a sandbox account cannot stand among real data")
 	}
-	return db.write(ctx, op, func(tx *transaction) error { return tx.putAccount(op, account) })
+	profile, err := encodeProfile(account.Profile)
+	if err != nil {
+		return symbolon.Wrap(symbolon.Internal, op, err)
+	}
+	return db.write(ctx, op, func(tx *transaction) error { return tx.putAccount(op, account, profile) })
 }
 
-func (tx *transaction) putAccount(op string, account symbolon.Account) error {
+// encodeProfile returns a profile as it is kept, with its time in whole
+// milliseconds.
+func encodeProfile(p symbolon.Profile) (string, error) {
+	p.UpdatedAt = moment(millis(p.UpdatedAt))
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+func (tx *transaction) putAccount(op string, account symbolon.Account, profile string) error {
 	// Read without a lock: should the row change now, it has another version.
 	var before int64
 	var disabled bool
@@ -79,22 +96,23 @@ func (tx *transaction) putAccount(op string, account symbolon.Account) error {
 	}
 	query := `
 		UPDATE account SET username = $2, name = $3, password = $4, sandbox = $5, created_at = $6, disabled_at = $7,
-			not_before = greatest(not_before, $8), version = version + 1
+			not_before = greatest(not_before, $8), version = version + 1, profile = $10
 		WHERE id = $1 AND version = $9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1, $10)
 		ON CONFLICT (id) DO UPDATE SET username = excluded.username, name = excluded.name, password = excluded.password,
 			sandbox = excluded.sandbox, created_at = excluded.created_at, disabled_at = excluded.disabled_at,
-			not_before = greatest(account.not_before, excluded.not_before), version = 1, deleted_at = NULL
+			not_before = greatest(account.not_before, excluded.not_before), version = 1, deleted_at = NULL,
+			profile = excluded.profile
 		WHERE account.deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{string(account.ID), account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

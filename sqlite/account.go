@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strconv"
 
 	"github.com/symbolon/symbolon"
@@ -42,18 +43,22 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, account.username, account.name, account.password, account.sandbox,
-	account.created_at, account.disabled_at, account.not_before, account.version`
+	account.created_at, account.disabled_at, account.not_before, account.version, account.profile`
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(rows *sql.Rows, account *symbolon.Account, further ...any) error {
 	var createdAt, notBefore int64
 	var disabledAt sql.NullInt64
+	var profile string
 	into := append([]any{&account.ID, &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile}, further...)
 	if err := rows.Scan(into...); err != nil {
 		return err
 	}
 	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt.Int64), moment(notBefore)
+	if err := json.Unmarshal([]byte(profile), &account.Profile); err != nil {
+		return errDamaged
+	}
 	return nil
 }
 
@@ -64,12 +69,24 @@ func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
 	if account.Sandbox && !db.sandbox {
 		return symbolon.Errorf(symbolon.Denied, op, "a sandbox account cannot stand among real data")
 	}
+	profile, err := encodeProfile(account.Profile)
+	if err != nil {
+		return symbolon.Wrap(symbolon.Internal, op, err)
+	}
 	return db.write(ctx, op, func(tx *transaction) error {
-		return tx.atomically(func() error { return tx.putAccount(op, account) })
+		return tx.atomically(func() error { return tx.putAccount(op, account, profile) })
 	})
 }
 
-func (tx *transaction) putAccount(op string, account symbolon.Account) error {
+// encodeProfile returns a profile as it is kept, with its time in whole
+// milliseconds.
+func encodeProfile(p symbolon.Profile) (string, error) {
+	p.UpdatedAt = moment(millis(p.UpdatedAt))
+	text, err := json.Marshal(p)
+	return string(text), err
+}
+
+func (tx *transaction) putAccount(op string, account symbolon.Account, profile string) error {
 	var before int64
 	var disabled bool
 	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = ? AND deleted_at IS NULL`,
@@ -79,21 +96,21 @@ func (tx *transaction) putAccount(op string, account symbolon.Account) error {
 	}
 	query := `
 		UPDATE account SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6, disabled_at = ?7,
-			not_before = max(not_before, ?8), version = version + 1
+			not_before = max(not_before, ?8), version = version + 1, profile = ?10
 		WHERE id = ?1 AND version = ?9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1, ?10)
 		ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6,
-			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL
+			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL, profile = ?10
 		WHERE deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{account.ID, account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

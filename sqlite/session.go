@@ -33,9 +33,21 @@ func (tx *transaction) signIn(op string, session symbolon.Session, previous [32]
 			return err
 		}
 	}
-	_, err = tx.exec(`INSERT OR REPLACE INTO session (browser, account_no, auth_at, expires_at) VALUES (?, ?, ?, ?)`,
-		session.Browser[:], no, millis(session.AuthAt), millis(session.ExpiresAt))
+	_, err = tx.exec(`
+		INSERT INTO session (browser, account_no, auth_at, expires_at, id, acr) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (browser, account_no) DO UPDATE SET auth_at = excluded.auth_at, expires_at = excluded.expires_at,
+			id = coalesce(id, excluded.id), acr = excluded.acr`,
+		session.Browser[:], no, millis(session.AuthAt), millis(session.ExpiresAt), idOrNone(session.ID), session.ACR)
 	return err
+}
+
+// idOrNone returns a session's id as it is stored: a session of an older program
+// has none.
+func idOrNone(id symbolon.SessionID) []byte {
+	if id == (symbolon.SessionID{}) {
+		return nil
+	}
+	return id[:]
 }
 
 // Sessions implements symbolon.Store.
@@ -43,17 +55,20 @@ func (db *DB) Sessions(ctx context.Context, browser [32]byte, now time.Time) ([]
 	var list []symbolon.SignedIn
 	err := db.read(ctx, "sqlite: sessions", func(f *file) error {
 		rows, err := f.query(ctx, `
-			SELECT `+accountColumns+`, session.auth_at, session.expires_at
+			SELECT `+accountColumns+`, session.auth_at, session.expires_at, session.id, session.acr
 			FROM session JOIN account ON account.no = session.account_no
 			WHERE session.browser = ? AND session.expires_at > ?
 				AND account.disabled_at IS NULL AND account.not_before < session.auth_at
 			ORDER BY session.auth_at DESC, account.id`, browser[:], millis(now))
 		list, err = collect(rows, err, func(rows *sql.Rows) (s symbolon.SignedIn, err error) {
 			var authAt, expiresAt int64
-			err = scanAccount(rows, &s.Account, &authAt, &expiresAt)
+			var id []byte
+			var acr string
+			err = scanAccount(rows, &s.Account, &authAt, &expiresAt, &id, &acr)
 			s.Session = symbolon.Session{
-				Browser: browser, Account: s.Account.ID, AuthAt: moment(authAt), ExpiresAt: moment(expiresAt),
+				Browser: browser, Account: s.Account.ID, AuthAt: moment(authAt), ExpiresAt: moment(expiresAt), ACR: acr,
 			}
+			copy(s.Session.ID[:], id)
 			return s, err
 		})
 		return err

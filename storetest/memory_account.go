@@ -77,7 +77,11 @@ func (m *Memory) SignIn(ctx context.Context, session symbolon.Session, previous 
 			}
 		}
 	}
-	m.sessions[sessionKey{session.Browser, session.Account}] = session
+	key := sessionKey{session.Browser, session.Account}
+	if before, found := m.sessions[key]; found && before.ID != (symbolon.SessionID{}) {
+		session.ID = before.ID
+	}
+	m.sessions[key] = session
 	return nil
 }
 

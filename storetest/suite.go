@@ -72,6 +72,10 @@ func (w *world) newAccount(username string) symbolon.Account {
 	w.Helper()
 	account := symbolon.Account{
 		ID: symbolon.NewAccountID(), Username: username, Name: "Jane Doe", Password: "$argon2id$", CreatedAt: w.now,
+		Profile: symbolon.Profile{
+			Email: username + "@example.com", EmailVerified: true, Locale: "cs", UpdatedAt: w.now,
+			Address: &symbolon.Address{Formatted: "Karlův most\nPraha", Country: "CZ"},
+		},
 	}
 	w.ok(w.PutAccount(w.ctx, account))
 	account.Version = 1

@@ -139,11 +139,13 @@ var sessionCases = []testCase{
 		w.equal(w.signedIn(2), []symbolon.AccountID{john.ID, w.account.ID})
 		w.equal(len(w.sessions(1)), 0)
 	}},
-	{"signing in again as the same account moves and renews", func(w *world) {
-		w.signIn(1, w.account)
+	{"signing in again as the same account moves and renews, and keeps its id", func(w *world) {
+		first := w.signIn(1, w.account)
 		w.later(time.Second)
 		again := w.session(2, w.account)
+		again.ACR = "2"
 		w.ok(w.SignIn(w.ctx, again, browser(1)))
+		again.ID = first.ID
 		w.equal(w.sessions(2), []symbolon.SignedIn{{Session: again, Account: w.account}})
 		w.equal(len(w.sessions(1)), 0)
 	}},
@@ -191,7 +193,7 @@ var sessionCases = []testCase{
 func browser(n byte) [32]byte { return [32]byte{0: n, 31: n} }
 
 func (w *world) session(n byte, account symbolon.Account) symbolon.Session {
-	return symbolon.Session{Browser: browser(n), Account: account.ID, AuthAt: w.now, ExpiresAt: w.now.Add(day)}
+	return symbolon.Session{ID: symbolon.NewSessionID(), Browser: browser(n), Account: account.ID, AuthAt: w.now, ACR: "1", ExpiresAt: w.now.Add(day)}
 }
 
 func (w *world) signIn(n byte, account symbolon.Account) symbolon.Session {
