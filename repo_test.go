@@ -141,13 +141,14 @@ func TestImportsRunOneWay(t *testing.T) {
 		"move":            {ours: []string{"."}},
 		"storetest":       {ours: []string{"."}},
 		"internal/pgtest": {others: []string{"github.com/jackc/pgx/v5"}},
-		"web":             {ours: []string{".", "seal", "jwt", "oauth", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"}},
-		"cmd/symbolon":    {ours: []string{".", "fetch", "seal", "jwt", "oauth", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
+		"web":             {ours: []string{".", "seal", "jwt", "oauth", "oidc", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"}},
+		"cmd/symbolon":    {ours: []string{".", "fetch", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},
 
 		"bench": {ours: []string{".", "seal", "sqlite", "postgres", "internal/pgtest"}, others: []string{"github.com/go-jose/go-jose/v4", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+		"oidc":  {ours: []string{".", "jwt", "oauth"}},
 		"e2e":   {ours: []string{"internal/pgtest"}},
 	}
 	// The engine is pure, and the root and the stores know nothing of HTTP.

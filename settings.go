@@ -114,7 +114,7 @@ type Settings struct {
 // Client Registration §2, RP-Initiated Logout §3.1, Back-Channel Logout §2.2). An
 // algorithm is named as in JWS or JWE (RFC 7518).
 type OpenID struct {
-	// IDTokenSigning is RS256 when it is empty, as the standard has it.
+	// IDTokenSigning is that of SigningAlgorithm when it is empty.
 	IDTokenSigning string `json:"id_token_signed_response_alg,omitempty"`
 	// Userinfo answers as plain JSON when UserinfoSigning is empty.
 	UserinfoSigning string `json:"userinfo_signed_response_alg,omitempty"`
@@ -139,6 +139,15 @@ type OpenID struct {
 	// LogoutURI is told when a session ends; with LogoutSession, by its sid.
 	LogoutURI     string `json:"backchannel_logout_uri,omitempty"`
 	LogoutSession bool   `json:"backchannel_logout_session_required,omitempty"`
+}
+
+// SigningAlgorithm returns the algorithm of the app's ID tokens: RS256 when it
+// registered none, as the standard has it.
+func (o *OpenID) SigningAlgorithm() string {
+	if o.IDTokenSigning == "" {
+		return "RS256"
+	}
+	return o.IDTokenSigning
 }
 
 // Registration is what an app that registered itself said of itself. Nobody has

@@ -18,6 +18,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -271,7 +272,7 @@ func (r *Ring) Open(typ, text string, claims any, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if t.Type != typ {
+	if t.Type != strings.ToLower(typ) { // RFC 7515 §4.1.9: case says nothing
 		return symbolon.Errorf(symbolon.Invalid, opParse, "its typ is not %s", typ)
 	}
 	for _, k := range *r.keys.Load() {

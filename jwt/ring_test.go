@@ -79,6 +79,12 @@ func TestSignAndOpen(t *testing.T) {
 			}
 		}
 	}
+	// The case of a typ says nothing (RFC 7515 §4.1.9).
+	text, err := w.Sign("JWT", "ES256", claims{"https://as.test"}, now)
+	check(t, err)
+	for _, typ := range []string{"JWT", "jwt"} {
+		check(t, w.Open(typ, text, new(claims), now))
+	}
 	if _, err := w.Sign("at+jwt", "HS256", claims{}, now); err == nil {
 		t.Error("HS256 signs")
 	}
@@ -87,7 +93,7 @@ func TestSignAndOpen(t *testing.T) {
 	}
 }
 
-// OIDCC-10.1-c: distinct kid, use, and public members only.
+// OIDCC-10.1-c, OIDCC-16-a: distinct kid, use, and public members only.
 func TestSet(t *testing.T) {
 	w := newWorld(t)
 	b, err := w.Set(now)
@@ -116,7 +122,7 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// A key is announced, then signs, then its signatures count, then it is gone.
+// OIDCC-10.1.1-a: a key is announced, then signs, then its signatures count, then it is gone.
 func TestLifeOfAKey(t *testing.T) {
 	w := newWorld(t)
 	next, err := NewKey(w.root, "ES256")

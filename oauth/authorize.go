@@ -35,6 +35,7 @@ type AuthorizeRequest struct {
 	// that is sent beside them is ignored.
 	RequestURI string
 	Object     string
+	OpenID     OpenIDRequest
 	// Standard is set on the standard surface: a redirect URI and a scope that go
 	// without saying may be left out.
 	Standard bool
@@ -46,7 +47,8 @@ type AuthorizeRequest struct {
 }
 
 // authorizeNames are the parameters of an authorization request.
-var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "dpop_jkt", "resource", "request", "request_uri"}
+var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "dpop_jkt", "resource", "request", "request_uri",
+	"nonce", "max_age", "claims", "acr_values", "id_token_hint", "display", "ui_locales"}
 
 // ReadAuthorize reads the parameters of an authorization request.
 func ReadAuthorize(p *Params) AuthorizeRequest {
@@ -65,6 +67,9 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 		DPoPKey:             f.read("dpop_jkt"),
 		RequestURI:          f.read("request_uri"),
 		Object:              f.read("request"),
+	}
+	for i, value := range r.OpenID.values() {
+		*value = f.read(openIDNames[i])
 	}
 	r.Resource = f.all("resource")
 	r.faults = f.faults
@@ -94,6 +99,11 @@ func (r *AuthorizeRequest) plainQuery() string {
 	for i, value := range []string{r.ClientID, r.RedirectURI, r.ResponseType, r.Scope, r.State, r.CodeChallenge, r.CodeChallengeMethod, r.LoginHint, r.Prompt, r.Details, r.DPoPKey} {
 		if value != "" {
 			q.Set(authorizeNames[i], value)
+		}
+	}
+	for i, value := range r.OpenID.values() {
+		if *value != "" {
+			q.Set(openIDNames[i], *value)
 		}
 	}
 	if len(r.Resource) > 0 {
@@ -177,20 +187,21 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 
 	// 2. What is asked?
 	code := symbolon.Code{RedirectURI: sha256.Sum256([]byte(req.RedirectURI)), ImpliedURI: req.implied}
-	if err := e.readAuthorization(req, app, &code); err != nil {
+	wants, err := e.readAuthorization(req, app, &code, now)
+	if err != nil {
 		return nil, proven(err)
 	}
 	if who.Interactive && len(req.Query()) > maxQuery {
 		return nil, proven(tooLongToCarry())
 	}
-	answer := &Authorization{App: app, Scope: code.Scope, Details: e.sentences(code.Details), APIs: e.called(code.Resource)}
+	answer := &Authorization{App: app, Scope: code.Scope.With(wants.claims.scopes()), Details: e.sentences(code.Details), APIs: e.called(code.Resource)}
 
 	// 3. Is it allowed? By whom, for which account?
 	prompt := strings.Fields(req.Prompt)
 	if who.Denied {
 		return nil, proven(refuse(AccessDenied, "The person did not allow the app to connect."))
 	}
-	session, need, err := e.pickAccount(ctx, req, prompt, app, &code, &who)
+	session, need, err := e.pickAccount(ctx, req, prompt, app, &code, &who, &wants, now)
 	if err != nil {
 		return nil, proven(storeError(err))
 	}
@@ -215,7 +226,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	// 4. Spend: nothing, but the consent that was just given, and the request that
 	// was pushed.
 	if who.Allowed {
-		err = e.allow(ctx, app, session.Account.ID, &code, now)
+		err = e.allow(ctx, app, session.Account.ID, answer.Scope, &code, now)
 	} else if code.Sandbox {
 		err = e.keepApp(ctx, app)
 	}
@@ -232,6 +243,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	code.Account = session.Account.ID
 	code.Name = session.Account.Name
 	code.AuthAt = session.Session.AuthAt
+	e.promise(&code, req, &wants, &session.Session)
 	code.IssuedAt, code.ExpiresAt = now, now.Add(e.cfg.CodeLifetime)
 	if e.feed.Over(&code.Grant) {
 		// All up to and including this very millisecond was ended: what were
@@ -323,7 +335,15 @@ func tooLongToCarry() *Error {
 const maxState = 4096
 
 // readAuthorization checks all that can be checked without knowing the person.
-func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
+func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code, now time.Time) (wish, error) {
+	if err := e.readPlain(req, app, code); err != nil || !e.openID(code.Scope) {
+		return wish{maxAge: -1}, err
+	}
+	return e.readOpenID(req, app, now)
+}
+
+// readPlain checks what is not of OpenID Connect alone.
+func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
 	for _, name := range authorizeNames {
 		if fault := req.faults[name]; fault != "" {
 			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")

@@ -29,6 +29,10 @@ type caller struct {
 	// format what it looks like, unless empty: for an exchange.
 	until  time.Time
 	format symbolon.TokenFormat
+	// signsIn is set when the tokens come with an ID token; account is whom they act
+	// for, when more of it is needed than a grant says.
+	signsIn bool
+	account *symbolon.Account
 }
 
 // no refuses what the caller asks.

@@ -256,7 +256,7 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 	ctx = context.WithoutCancel(ctx)
 	record := symbolon.Once{Key: deviceAnswerKey(d.code.Connection), ExpiresAt: d.code.ExpiresAt.Add(time.Minute), Now: now}
 	if allowed {
-		if err := e.allow(ctx, d.App, who.Account.ID, &d.code, now); err != nil {
+		if err := e.allow(ctx, d.App, who.Account.ID, d.code.Scope, &d.code, now); err != nil {
 			return err
 		}
 		// A connection that is not yet born, made at this moment: what was ended
@@ -264,6 +264,7 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 		answer := d.code
 		answer.Connection, answer.Account, answer.Name = symbolon.NewConnectionID(now), who.Account.ID, who.Account.Name
 		answer.AuthAt, answer.IssuedAt = who.Session.AuthAt, now
+		e.signedInBy(&answer.Grant, &who.Session)
 		if e.feed.Over(&answer.Grant) {
 			// As in Authorize: what were made now would be dead.
 			r := refuse(Unavailable, "All that the account allowed was ended in this moment; answer again shortly.").from(d.App.ID)

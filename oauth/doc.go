@@ -25,6 +25,8 @@
 //	app and redirect URI are proven first         provenApp          x  .  .  .  .
 //	a redirect URI is matched byte for byte       matchRedirectURI   x  .  .  .  .
 //	response type, scope, resource, prompt        readAuthorization  x  .  .  .  .
+//	the sign-in is as the app wants it            asWanted           x  .  .  .  .
+//	there is a key to sign the ID token with      signsFor           x  x  .  x  .
 //	a challenge is S256 and well formed           readChallenge      x  .  .  .  .
 //	never another account's code                  pickAccount        x  .  .  .  .
 //	consent covers what is asked                  checkConsent       x  .  .  .  .
@@ -61,6 +63,7 @@
 //	/device                       device.go         Engine.Device           and Engine.Answer: the person's side
 //	/oauth2/introspect            introspect.go     Engine.Introspect
 //	/oauth2/revoke                revoke.go         Engine.Revoke
+//	/oauth2/userinfo              userinfo.go       Engine.Userinfo         what is said of a person: package oidc
 //	/oauth2/register              register.go       Engine.Register         apps that are documents: document.go
 //	/oauth2/jwks                  offers.go         Engine.KeySet
 //	/.well-known/…                offers.go         Engine.Offers
@@ -78,7 +81,8 @@
 //
 // How an app proves itself is in clientauth.go, assertion.go and certificate.go;
 // what a token is for, in resource.go and details.go; what it looks like, in
-// accesstoken.go; to which key it is bound, in dpop.go.
+// accesstoken.go; to which key it is bound, in dpop.go. What OpenID Connect adds to a
+// request, and what goes into an ID token, is in openid.go.
 //
 // Where this engine differs from an RFC, or decides what one leaves open, stands
 // in docs/divergences.md. Every row of the requirement ledger that the steps

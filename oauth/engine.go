@@ -67,6 +67,11 @@ type Config struct {
 	// RequireDPoPNonce demands of every DPoP proof a fresh value that this server
 	// gave out (RFC 9449 §8).
 	RequireDPoPNonce bool
+	// IDToken makes an ID token (OpenID Connect Core §2). Nil means that there are
+	// none, and that the scope openid means nothing.
+	IDToken func(r *IDTokenRequest) (string, error)
+	// PairwiseKey is what pairwise subjects are made with. It never changes.
+	PairwiseKey [32]byte
 	// UnusedLifetime is how long an app that registered itself may wait for its
 	// first consent: 30 days.
 	UnusedLifetime time.Duration

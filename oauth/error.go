@@ -82,6 +82,9 @@ const (
 	InvalidDocument
 	// TooManyRequests: so many that this one is not looked at.
 	TooManyRequests
+	// UnmetAuthentication: the person cannot sign in as the app demands (OpenID
+	// Connect Core Unmet Authentication Requirements §2).
+	UnmetAuthentication
 )
 
 // codes are the error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
@@ -121,6 +124,7 @@ var codes = [...]string{
 	InvalidSoftwareStatement: "invalid_software_statement",
 	InvalidDocument:          "invalid_client",
 	TooManyRequests:          "temporarily_unavailable",
+	UnmetAuthentication:      "unmet_authentication_requirements",
 }
 
 // refusalNames are the refusals' own, for metrics: finer than the codes.
@@ -158,6 +162,7 @@ var refusalNames = [...]string{
 	InvalidSoftwareStatement: "invalid_software_statement",
 	InvalidDocument:          "invalid_document",
 	TooManyRequests:          "too_many_requests",
+	UnmetAuthentication:      "unmet_authentication_requirements",
 }
 
 // String returns the refusal's name in lower case, with _ between its words.

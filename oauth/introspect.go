@@ -184,6 +184,9 @@ func (e *Engine) look(ctx context.Context, c *caller, text string) (*tokenInfo, 
 	}
 	if grant.Account == "" {
 		info.Username = ""
+	} else if own := c.app; own.ID == grant.Client && own.Settings.OpenID.Pairwise && !own.Settings.API {
+		// OpenID Connect Core §8.1: what it cannot learn elsewhere, it does not here.
+		info.Subject, info.Username = e.SubjectOf(own, grant.Account), ""
 	}
 	if !grant.AuthAt.IsZero() {
 		info.AuthTime = grant.AuthAt.Unix()

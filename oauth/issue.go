@@ -26,6 +26,8 @@ type TokenResponse struct {
 	IssuedTokenType string
 	// Grant is what the tokens stand for, for the log.
 	Grant symbolon.Grant
+	// IDToken is set with the scope openid (OpenID Connect Core §3.1.3.3).
+	IDToken string
 	// Rollback is set when the refresh token was newer than the store, so that
 	// the store must have been restored from an older copy.
 	Rollback bool

@@ -126,7 +126,7 @@ func (e *Engine) Push(ctx context.Context, req *PushRequest) (*Pushed, error) {
 		r.Mismatch = nil // that is for people
 		return nil, r
 	}
-	if err := e.readAuthorization(ask, app, new(symbolon.Code)); err != nil {
+	if _, err := e.readAuthorization(ask, app, new(symbolon.Code), now); err != nil {
 		return nil, storeError(err).from(app.ID)
 	}
 	if p.Query, p.Implied = ask.plainQuery(), ask.implied; len(p.Query) > maxPushed {

@@ -11,10 +11,10 @@ import (
 )
 
 // pickAccount decides which account an authorization request is for.
-func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, code *symbolon.Code, who *Actor) (symbolon.SignedIn, Need, error) {
+func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt []string, app *symbolon.App, code *symbolon.Code, who *Actor, wants *wish, now time.Time) (symbolon.SignedIn, Need, error) {
 	var none symbolon.SignedIn
 	if !who.Interactive && len(who.SignedIn) == 0 && e.cfg.Sandbox && app.Sandbox {
-		return e.pickSandbox(ctx, req.LoginHint)
+		return e.pickSandbox(ctx, req.LoginHint, app, wants)
 	}
 	// prompt=login: only a sign-in since the flow began counts.
 	live := who.SignedIn
@@ -22,6 +22,10 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 		live = slices.DeleteFunc(slices.Clone(live), func(s symbolon.SignedIn) bool {
 			return who.Begun.IsZero() || s.Session.AuthAt.Before(who.Begun)
 		})
+	}
+	live, err := e.asWanted(live, app, who, wants, now)
+	if err != nil {
+		return none, NeedSignIn, err
 	}
 	if len(live) == 0 {
 		return none, NeedSignIn, nil
@@ -45,7 +49,7 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 		}
 		// Whoever is hinted at is not signed in: never another's code.
 		if !who.Interactive && e.cfg.Sandbox && app.Sandbox {
-			return e.pickSandbox(ctx, req.LoginHint)
+			return e.pickSandbox(ctx, req.LoginHint, app, wants)
 		}
 		return none, NeedSignIn, nil
 	}
@@ -69,6 +73,38 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 	return live[0], NeedNothing, nil
 }
 
+// asWanted returns the sign-ins that are as the request wants them (OpenID Connect
+// Core §3.1.2.1). Where the person has just signed in and it is still none of them,
+// asking again would go in circles.
+func (e *Engine) asWanted(live []symbolon.SignedIn, app *symbolon.App, who *Actor, wants *wish, now time.Time) ([]symbolon.SignedIn, error) {
+	var list []symbolon.SignedIn
+	var circle error
+	for _, s := range live {
+		fresh := !who.Begun.IsZero() && !s.Session.AuthAt.Before(who.Begun)
+		switch {
+		case !e.about(wants, app, s.Account.ID):
+			if fresh {
+				circle = refuse(LoginRequired, "The person who signed in is not the one whom the app asked for.")
+			}
+		case !wants.satisfies(&s.Session, who.Begun, now):
+			if fresh {
+				return nil, refuse(UnmetAuthentication, "The sign-in is none of those that the app demands (acr).")
+			}
+		default:
+			list = append(list, s)
+		}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	return nil, circle
+}
+
+// about reports whether a request may be for an account.
+func (e *Engine) about(wants *wish, app *symbolon.App, account symbolon.AccountID) bool {
+	return wants.subject == "" || e.SubjectOf(app, account) == wants.subject
+}
+
 // sandboxAccount is the account for whom no login_hint is needed, as it was read.
 type sandboxAccount struct {
 	symbolon.SignedIn
@@ -76,16 +112,19 @@ type sandboxAccount struct {
 }
 
 // pickSandbox finds the sandbox account that an API caller's request is for.
-func (e *Engine) pickSandbox(ctx context.Context, hint string) (symbolon.SignedIn, Need, error) {
+func (e *Engine) pickSandbox(ctx context.Context, hint string, app *symbolon.App, wants *wish) (symbolon.SignedIn, Need, error) {
+	if wants.needed && !slices.Contains(wants.acr, ACROne) {
+		return symbolon.SignedIn{}, NeedSignIn, nil
+	}
 	// Like all that is held in memory, it may be as old as the feed.
-	if known := e.sandbox.Load(); hint == "" && known != nil && time.Since(known.readAt) < e.cfg.FeedBound {
+	if known := e.sandbox.Load(); hint == "" && wants.subject == "" && known != nil && time.Since(known.readAt) < e.cfg.FeedBound {
 		signedIn := known.SignedIn
 		signedIn.Session.AuthAt = e.clock.Now()
 		return signedIn, NeedNothing, nil
 	}
 	readAt := time.Now()
 	query := symbolon.AccountQuery{ID: e.cfg.SandboxAccount, Limit: 1}
-	if hint != "" {
+	if hint != "" || wants.subject != "" {
 		query = symbolon.AccountQuery{Limit: 1000}
 	}
 	accounts, err := e.store.Accounts(ctx, query)
@@ -93,9 +132,9 @@ func (e *Engine) pickSandbox(ctx context.Context, hint string) (symbolon.SignedI
 		return symbolon.SignedIn{}, NeedSignIn, err
 	}
 	for _, a := range accounts {
-		if a.Sandbox && a.Enabled() && (hint == "" || hints(hint, &a)) {
+		if a.Sandbox && a.Enabled() && (hint == "" || hints(hint, &a)) && e.about(wants, app, a.ID) {
 			signedIn := symbolon.SignedIn{Account: a, Session: symbolon.Session{Account: a.ID, AuthAt: e.clock.Now()}}
-			if hint == "" {
+			if hint == "" && wants.subject == "" {
 				e.sandbox.Store(&sandboxAccount{signedIn, readAt})
 			}
 			return signedIn, NeedNothing, nil
@@ -164,13 +203,13 @@ func claimed(app *symbolon.App) bool {
 	return true
 }
 
-// allow records that the account allows the app the scopes of a code, at the APIs
-// that it names, or else anywhere.
-func (e *Engine) allow(ctx context.Context, app *symbolon.App, account symbolon.AccountID, code *symbolon.Code, now time.Time) error {
+// allow records that the account allows the app these scopes, at the APIs that a
+// code names, or else anywhere.
+func (e *Engine) allow(ctx context.Context, app *symbolon.App, account symbolon.AccountID, scope symbolon.Scopes, code *symbolon.Code, now time.Time) error {
 	if err := e.keepApp(ctx, app); err != nil {
 		return storeError(err).from(app.ID)
 	}
-	consent := symbolon.Consent{Account: account, Client: app.ID, Scope: code.Scope.ScopesAt(code.Resource), GrantedAt: now}
+	consent := symbolon.Consent{Account: account, Client: app.ID, Scope: scope.ScopesAt(code.Resource), GrantedAt: now}
 	if r := app.Settings.Registration; r != nil {
 		consent.Since = r.ChangedAt
 	}

@@ -61,6 +61,9 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 		return nil, c.no(InvalidGrant, "The refresh_token is bound to the key of a DPoP proof, and the request does not prove to have that key.")
 	}
 	access, err := e.narrow(c, token.Grant, scope, req)
+	if err == nil {
+		err = e.person(ctx, c, scope, &access)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,9 +99,5 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 			return nil, err
 		}
 	}
-	answer, err := e.issue(c, access, refresh, outcome.ExpiresAt)
-	if err == nil && outcome.Result == symbolon.CaughtUp {
-		answer.Rollback = true
-	}
-	return answer, err
+	return e.issueSigned(c, access, refresh, outcome.ExpiresAt, issued{rollback: outcome.Result == symbolon.CaughtUp})
 }

@@ -185,6 +185,9 @@ func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *
 	if err != nil {
 		return nil, err
 	}
+	if err := e.person(ctx, c, scope, &token); err != nil {
+		return nil, err
+	}
 	// From here on, a client that hangs up undoes nothing.
 	expires, err := e.connect(ctx, c, code, spare)
 	if err != nil {
@@ -194,7 +197,7 @@ func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *
 	if err != nil {
 		return nil, err
 	}
-	return e.issue(c, token, refresh, expires)
+	return e.issueSigned(c, token, refresh, expires, issued{nonce: code.Nonce})
 }
 
 // connect spends what a connection is made of: a code, or a device code that was

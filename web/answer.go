@@ -104,6 +104,9 @@ func writeTokens(w http.ResponseWriter, ev *event, t *oauth.TokenResponse) error
 	if t.Details != "" {
 		b = append(append(b, `,"authorization_details":`...), t.Details...)
 	}
+	if t.IDToken != "" {
+		b = appendField(b, ',', "id_token", t.IDToken)
+	}
 	if t.IssuedTokenType != "" {
 		b = appendField(b, ',', "issued_token_type", t.IssuedTokenType)
 	}

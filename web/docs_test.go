@@ -55,14 +55,15 @@ func TestErrorsPageHasEveryRefusal(t *testing.T) {
 // also has those about HTTP.
 func TestErrorCodesHaveTheirStatuses(t *testing.T) {
 	want := map[string][]int{
-		"invalid_client":   {400, 401, 404, 429},
-		"invalid_grant":    {400},
-		"invalid_request":  {400, 404, 405, 413, 414, 415, 431},
-		"invalid_token":    {401},
-		"server_error":     {500},
-		"invalid_target":   {400},
-		"access_denied":    {400, 403},
-		"consent_required": {400},
+		"invalid_client":                    {400, 401, 404, 429},
+		"invalid_grant":                     {400},
+		"invalid_request":                   {400, 404, 405, 413, 414, 415, 431},
+		"invalid_token":                     {401},
+		"server_error":                      {500},
+		"invalid_target":                    {400},
+		"access_denied":                     {400, 403},
+		"consent_required":                  {400},
+		"unmet_authentication_requirements": {400},
 		// 501 by the six steps, 400 under /oauth2/.
 		"unsupported_grant_type":    {400, 501},
 		"unsupported_response_type": {400, 501},

@@ -8,6 +8,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 )
 
 // metadata describes the standard surface (RFC 8414 §2, and the members that the
@@ -19,6 +20,7 @@ type metadata struct {
 	TokenEndpoint         string   `json:"token_endpoint"`
 	KeySet                string   `json:"jwks_uri"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591
+	UserinfoEndpoint      string   `json:"userinfo_endpoint,omitempty"`     // OpenID Connect Discovery §3
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`         // RFC 8628 §4
@@ -48,6 +50,13 @@ type metadata struct {
 	Languages             []string `json:"ui_locales_supported"`
 	SubjectTypes          []string `json:"subject_types_supported"` // OpenID Connect Discovery §3
 	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	UserinfoAlgorithms    []string `json:"userinfo_signing_alg_values_supported,omitempty"`
+	Claims                []string `json:"claims_supported,omitempty"`
+	ClaimTypes            []string `json:"claim_types_supported,omitempty"`
+	ClaimsParameter       bool     `json:"claims_parameter_supported,omitempty"`
+	ACRs                  []string `json:"acr_values_supported,omitempty"`
+	Prompts               []string `json:"prompt_values_supported,omitempty"`
+	Displays              []string `json:"display_values_supported,omitempty"`
 }
 
 // newMetadata returns the document of a server.
@@ -90,6 +99,15 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		Languages:             []string{"en"},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     offers.Algorithms,
+	}
+	if h.OpenID != nil {
+		m.UserinfoEndpoint = at("/oauth2/userinfo")
+		m.SubjectTypes = append(m.SubjectTypes, "pairwise")
+		m.UserinfoAlgorithms = offers.Algorithms
+		m.Claims, m.ClaimTypes, m.ClaimsParameter = oidc.Supported(), []string{"normal"}, true
+		m.ACRs = []string{oauth.ACROne}
+		m.Prompts = []string{"none", "login", "consent", "select_account"}
+		m.Displays = []string{"page"}
 	}
 	for _, g := range offers.Grants {
 		m.Grants = append(m.Grants, string(g))

@@ -17,6 +17,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/signin"
 )
@@ -46,6 +47,8 @@ type Options struct {
 	// SandboxApp is the app whose side the playground plays, with its secret.
 	SandboxApp    symbolon.ClientID
 	SandboxSecret string
+	// OpenID tells apps who signed in. Nil means that there is no OpenID Connect.
+	OpenID *oidc.Teller
 	// SessionLifetime is how long a person stays signed in: 7 days when 0.
 	SessionLifetime time.Duration
 }

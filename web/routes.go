@@ -81,6 +81,9 @@ func (h *Handler) table() map[string]*route {
 		{path: "/healthz", get: h.healthz},
 		{path: "/readyz", get: h.readyz},
 	}
+	if h.OpenID != nil {
+		routes = append(routes, route{path: "/oauth2/userinfo", get: h.userinfo, post: h.userinfo, surface: standard, cors: true})
+	}
 	routes = append(routes, h.registrationRoutes()...)
 	if h.play != nil {
 		routes = append(routes, h.play.routes()...)

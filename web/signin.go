@@ -201,7 +201,7 @@ func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, account *
 	previous, _ := h.browserCookie(r, sessionCookie)
 	browser := h.newBrowserCookie(w, sessionCookie)
 	err := h.Store.SignIn(r.Context(), symbolon.Session{
-		Browser: browser, Account: account.ID, AuthAt: authAt, ExpiresAt: authAt.Add(h.SessionLifetime),
+		ID: symbolon.NewSessionID(), Browser: browser, Account: account.ID, AuthAt: authAt, ACR: oauth.ACROne, ExpiresAt: authAt.Add(h.SessionLifetime),
 	}, previous)
 	if err != nil {
 		w.Header().Del("Set-Cookie")

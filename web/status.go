@@ -53,6 +53,7 @@ var statuses = [...][surfaces]int{
 	oauth.InvalidSoftwareStatement: {page: 400, standard: 400},
 	oauth.InvalidDocument:          {page: 400, standard: 401},
 	oauth.TooManyRequests:          {page: 429, standard: 429},
+	oauth.UnmetAuthentication:      {page: 400, standard: 400},
 }
 
 // status returns the HTTP status of a refusal. An app that tried HTTP Basic and

@@ -13,6 +13,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/storetest"
@@ -86,10 +87,12 @@ func newFixtureAt(t testing.TB, issuer string, configure ...func(*oauth.Config))
 	for _, change := range configure {
 		change(&cfg)
 	}
+	teller := &oidc.Teller{Issuer: issuer, Signing: cfg.Signing, Lifetime: 10 * time.Minute}
+	cfg.IDToken = teller.IDToken
 	engine := oauth.New(cfg, store, ring, clock, feed)
 	f.handler, err = New(Options{
 		Engine: engine, Store: store, Ring: ring, Hasher: signin.NewHasher(), Throttle: signin.NewThrottle(clock), Pages: pages,
-		Requests: io.Discard, Sandbox: true, SandboxApp: f.app.ID, SandboxSecret: plain,
+		Requests: io.Discard, OpenID: teller, Sandbox: true, SandboxApp: f.app.ID, SandboxSecret: plain,
 	})
 	check(t, err)
 	f.Config.Handler = f.handler

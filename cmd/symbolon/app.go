@@ -8,6 +8,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 )
 
 // appCmds are the commands for apps.
@@ -82,6 +83,9 @@ func checkApp(app *symbolon.App) error {
 // page has nothing to say yet.
 func (sh *shell) remarkScopes(app *symbolon.App) {
 	known := append(sh.scopes(), symbolon.ScopeConnect)
+	for _, s := range oidc.Scopes {
+		known = append(known, s.Name)
+	}
 	if app.Sandbox {
 		for _, s := range sandboxScopes {
 			known = append(known, s.Name)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 )
 
 // checked are settings that were found to be right, in the form in which the
@@ -63,7 +64,7 @@ func (s *settings) check() (checked, error) {
 			"set tls_cert and tls_key; or trusted_proxy, the network of the proxy that ends TLS; or listen on 127.0.0.1"))
 	}
 	scopes, serr := parseScopeTexts(s.Scopes)
-	c.scopes = scopes
+	c.scopes = withOpenID(scopes)
 	note(serr)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
@@ -205,6 +206,17 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, nil
+}
+
+// withOpenID adds the scopes of OpenID Connect, each with its own sentence unless
+// the owner has given it another.
+func withOpenID(scopes []symbolon.Scope) []symbolon.Scope {
+	for _, own := range oidc.Scopes {
+		if !slices.ContainsFunc(scopes, func(s symbolon.Scope) bool { return s.Name == own.Name }) {
+			scopes = append(scopes, own)
+		}
+	}
+	return scopes
 }
 
 // parseScopeTexts reads the sentences of the scopes.

@@ -82,7 +82,7 @@ func (c *demoCmd) Run(sh *shell) error {
 		settings: settings{
 			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, watchSettings: c.watchSettings, logSettings: c.logSettings,
 		},
-		checked: checked{listen: c.Listen, scopes: sandboxScopes, registrationScopes: demoRegistrationScopes},
+		checked: checked{listen: c.Listen, scopes: withOpenID(sandboxScopes), registrationScopes: demoRegistrationScopes},
 		sandbox: box,
 		env:     sh.env,
 		log:     c.logs(lines, quiet),

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oidc"
 )
 
 // checkDir looks at the data directory and at who may read what is in it. It
@@ -145,6 +146,9 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 		return
 	}
 	sentences := []string{symbolon.ScopeConnect}
+	for _, s := range oidc.Scopes {
+		sentences = append(sentences, s.Name)
+	}
 	for name := range c.Scopes {
 		sentences = append(sentences, name)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -120,7 +121,7 @@ func (b *sandbox) seedApp(ctx context.Context, store symbolon.Store, kept sandbo
 		b.app = symbolon.App{
 			ID:        kept.ClientID,
 			Name:      "Sandbox app",
-			Scope:     symbolon.Scopes{symbolon.ScopeConnect, "home"},
+			Scope:     symbolon.Scopes{symbolon.ScopeConnect, "home", "openid", "profile", "email", "address", "phone"},
 			Rotation:  symbolon.RotateAlways,
 			Sandbox:   true,
 			CreatedAt: now,
@@ -157,7 +158,7 @@ func (b *sandbox) seedPeople(ctx context.Context, store symbolon.Store, kept san
 			return err
 		}
 		if len(found) == 0 {
-			found = []symbolon.Account{{ID: p.id, Username: p.username, Name: p.name, Password: kept.Hashes[p.username], Sandbox: true, CreatedAt: now}}
+			found = []symbolon.Account{{ID: p.id, Username: p.username, Name: p.name, Password: kept.Hashes[p.username], Profile: sandboxProfile(p.name, now), Sandbox: true, CreatedAt: now}}
 			if err := store.PutAccount(ctx, found[0]); err != nil {
 				return err
 			}
@@ -169,4 +170,19 @@ func (b *sandbox) seedPeople(ctx context.Context, store symbolon.Store, kept san
 		b.people = append(b.people, person)
 	}
 	return nil
+}
+
+// sandboxProfile is all that OpenID Connect has words for, so that each of its
+// scopes can be tried.
+func sandboxProfile(name string, now time.Time) symbolon.Profile {
+	given, family, _ := strings.Cut(name, " ")
+	at := strings.ToLower(given + "." + family)
+	return symbolon.Profile{
+		GivenName: given, FamilyName: family, MiddleName: "Q.", Nickname: given,
+		Page: "https://example.com/" + at, Picture: "https://example.com/" + at + ".png", Website: "https://" + at + ".example",
+		Gender: "unknown", Birthdate: "1987-10-16", Zone: "Europe/Prague", Locale: "en",
+		Email: at + "@example.com", EmailVerified: true, Phone: "+420 555 012 345",
+		Address:   &symbolon.Address{Formatted: "1 Example Street\n110 00 Praha", Street: "1 Example Street", Locality: "Praha", Region: "Praha", PostalCode: "110 00", Country: "CZ"},
+		UpdatedAt: now,
+	}
 }

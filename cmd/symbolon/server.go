@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/web"
 )
@@ -313,6 +315,9 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		cfg.Details = append(cfg.Details, sandboxDetails...)
 		options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
 	}
+	if err := s.signIns(ctx, &cfg, &options); err != nil {
+		return nil, nil, err
+	}
 	base, err := url.Parse(cfg.Issuer)
 	if err != nil {
 		return nil, nil, err
@@ -327,6 +332,19 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	}
 	s.watch.served(s, h, feed, keys, options.Throttle)
 	return h, feed, nil
+}
+
+// signIns has the server tell apps who signed in (OpenID Connect).
+func (s *server) signIns(ctx context.Context, cfg *oauth.Config, options *web.Options) error {
+	mark, err := s.store.mark(ctx)
+	if err != nil {
+		return err
+	}
+	// The epoch stays as long as the data does, and nobody outside learns it.
+	cfg.PairwiseKey = sha256.Sum256([]byte("pairwise subjects of " + mark.Epoch))
+	options.OpenID = &oidc.Teller{Issuer: cfg.Issuer, Signing: cfg.Signing, Lifetime: time.Duration(s.AccessLifetime)}
+	cfg.IDToken = options.OpenID.IDToken
+	return nil
 }
 
 // showsCertificate reports whether an app must be asked for its certificate. For
