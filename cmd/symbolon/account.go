@@ -16,6 +16,7 @@ type accountCmds struct {
 	Create      accountCreateCmd      `cmd:"" help:"Make an account."`
 	List        accountListCmd        `cmd:"" help:"List the accounts."`
 	Show        accountShowCmd        `cmd:"" help:"Show an account."`
+	Edit        accountEditCmd        `cmd:"" help:"Change what apps are told of a person; what is not named stays."`
 	SetPassword accountSetPasswordCmd `cmd:"" help:"Set the password of an account, and end its sessions and connections."`
 	Disable     accountDisableCmd     `cmd:"" help:"Lock an account, and end its sessions and connections."`
 	Enable      accountEnableCmd      `cmd:"" help:"Unlock an account."`
@@ -67,6 +68,8 @@ type accountView struct {
 	Sandbox     bool   `json:"sandbox"`
 	CreatedAt   stamp  `json:"created_at"`
 	DisabledAt  stamp  `json:"disabled_at"`
+	// Profile has the names of the standard claims (OpenID Connect Core §5.1).
+	Profile symbolon.Profile `json:"profile,omitzero"`
 }
 
 func viewAccount(a *symbolon.Account) accountView {
@@ -78,6 +81,7 @@ func viewAccount(a *symbolon.Account) accountView {
 		Sandbox:     a.Sandbox,
 		CreatedAt:   stamp(a.CreatedAt),
 		DisabledAt:  stamp(a.DisabledAt),
+		Profile:     a.Profile,
 	}
 }
 
@@ -86,14 +90,14 @@ func (v *accountView) print(sh *shell) error {
 	if v.HasPassword {
 		password = "set"
 	}
-	return sh.printTable([][]string{
+	return sh.printTable(append([][]string{
 		{"id", v.ID},
 		{"username", v.Username},
 		{"name", v.User},
 		{"password", password},
 		{"created", whenStamp(v.CreatedAt)},
 		{"disabled", whenStamp(v.DisabledAt)},
-	})
+	}, profileRows(&v.Profile)...))
 }
 
 // passwordFlags say where a command finds the password.

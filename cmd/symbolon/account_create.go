@@ -13,7 +13,8 @@ type accountCreateCmd struct {
 	passwordFlags
 	Username string `required:"" help:"What the person types to sign in."`
 	Name     string `help:"What apps and pages show. The username, when it is left out."`
-	JSON     bool   `name:"json" help:"Print one JSON object."`
+	profileFlags
+	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -31,6 +32,10 @@ func (c *accountCreateCmd) Run(sh *shell) error {
 		c.Name = username
 	}
 	if err := checkName("name of the account", c.Name); err != nil {
+		return err
+	}
+	var profile symbolon.Profile
+	if _, err := c.profileFlags.apply(&profile); err != nil {
 		return err
 	}
 	c.announce(sh) // before anyone types a password
@@ -53,6 +58,10 @@ func (c *accountCreateCmd) Run(sh *shell) error {
 			Password:  phc,
 			Sandbox:   d.sandbox,
 			CreatedAt: d.clock.Now(),
+			Profile:   profile,
+		}
+		if profile != (symbolon.Profile{}) {
+			account.Profile.UpdatedAt = account.CreatedAt
 		}
 		if err := d.store.PutAccount(sh.ctx, account); err != nil {
 			return err

@@ -31,6 +31,11 @@ type settingFlags struct {
 	RequirePAR          *bool    `name:"require-par" negatable:"" help:"Refuse authorization requests that were not pushed."`
 	RequireSigned       *bool    `negatable:"" help:"Refuse authorization requests that the app did not sign."`
 	SignedIntrospection *bool    `negatable:"" help:"Sign what introspection answers the app."`
+	IDTokenAlg          *string  `name:"id-token-alg" placeholder:"ALG" help:"How ID tokens for the app are signed: RS256 (the default) or ES256."`
+	UserinfoAlg         *string  `name:"userinfo-alg" placeholder:"ALG" help:"Sign what userinfo answers the app: RS256 or ES256; empty for plain JSON."`
+	Pairwise            *bool    `negatable:"" help:"The app knows each person by a name (sub) that apps of other sectors cannot tell to be the same person's."`
+	Sector              *string  `placeholder:"HOST" help:"The host that stands for the app's sector, with --pairwise; the one of its redirect URIs, when it is left out."`
+	DefaultMaxAge       *int64   `placeholder:"SECONDS" help:"How long ago a person may have signed in, where a request with the scope openid does not say; 0 is without limit."`
 	ExchangeFor         []string `name:"exchange-for" sep:"none" placeholder:"CLIENT_ID" help:"An app whose tokens this one may exchange, or * for all. Repeat it for several; empty for none."`
 	Impersonate         *bool    `negatable:"" help:"The app may exchange tokens without saying in them that it acts."`
 }
@@ -90,6 +95,11 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	set(&s.RequireSigned, c.RequireSigned, &changed)
 	set(&s.SignedIntrospection, c.SignedIntrospection, &changed)
 	set(&s.Impersonate, c.Impersonate, &changed)
+	set(&s.OpenID.IDTokenSigning, c.IDTokenAlg, &changed)
+	set(&s.OpenID.UserinfoSigning, c.UserinfoAlg, &changed)
+	set(&s.OpenID.Pairwise, c.Pairwise, &changed)
+	set(&s.OpenID.Sector, c.Sector, &changed)
+	set(&s.OpenID.DefaultMaxAge, c.DefaultMaxAge, &changed)
 	setList(&s.Resources, c.Resources, &changed)
 	setList(&s.APIResources, c.APIResources, &changed)
 	return changed, nil
@@ -244,6 +254,9 @@ func checkAppSettings(app *symbolon.App) error {
 		}
 	}
 	if err := checkKeysURI(s.KeysURI); err != nil {
+		return err
+	}
+	if err := checkOpenID(app); err != nil {
 		return err
 	}
 	return checkTLSSubject(s.TLSSubject)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -52,7 +53,13 @@ type settingsView struct {
 	RequirePAR    bool `json:"require_pushed_authorization_requests,omitempty"`
 	RequireSigned bool `json:"require_signed_request_object,omitempty"`
 
+	IDTokenAlg    string `json:"id_token_signed_response_alg,omitempty"`
+	UserinfoAlg   string `json:"userinfo_signed_response_alg,omitempty"`
+	SubjectType   string `json:"subject_type,omitempty"`
+	DefaultMaxAge int64  `json:"default_max_age,omitempty"`
+
 	// These have no name elsewhere.
+	Sector              string              `json:"sector,omitempty"`
 	Resources           []string            `json:"resources,omitempty"`
 	TokenFormat         string              `json:"token_format,omitempty"`
 	API                 bool                `json:"api,omitempty"`
@@ -102,6 +109,10 @@ func viewSettings(app *symbolon.App) settingsView {
 		DPoPBound: s.BoundTokens, TLSBound: s.TLSTokens, RequirePAR: s.RequirePAR, RequireSigned: s.RequireSigned,
 		Resources: s.Resources, TokenFormat: string(s.Token), API: s.API, APIResources: s.APIResources,
 		SignedIntrospection: s.SignedIntrospection, ExchangeFor: s.ExchangeFor, Impersonate: s.Impersonate,
+	}
+	v.IDTokenAlg, v.UserinfoAlg, v.DefaultMaxAge = s.OpenID.IDTokenSigning, s.OpenID.UserinfoSigning, s.OpenID.DefaultMaxAge
+	if s.OpenID.Pairwise {
+		v.SubjectType, v.Sector = "pairwise", s.OpenID.Sector
 	}
 	if v.AuthMethod == "" {
 		v.AuthMethod = authSecret
@@ -199,6 +210,12 @@ func (v *settingsView) rows() [][]string {
 	on("pushed requests only", v.RequirePAR)
 	on("signed requests only", v.RequireSigned)
 	on("signed introspection", v.SignedIntrospection)
+	add("id tokens by", v.IDTokenAlg)
+	add("userinfo by", v.UserinfoAlg)
+	add("pairwise within", v.Sector)
+	if v.DefaultMaxAge > 0 {
+		add("default max age", fmt.Sprintf("%d s", v.DefaultMaxAge))
+	}
 	for i, id := range v.ExchangeFor {
 		rows = append(rows, []string{label(i, "exchanges for"), string(id)})
 	}

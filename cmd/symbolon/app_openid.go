@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/symbolon/symbolon"
+)
+
+// maxDefaultAge bounds --default-max-age, in seconds: as max_age of a request.
+const maxDefaultAge = 1<<31 - 1
+
+// checkOpenID holds what an app wants of OpenID Connect to what the server can do,
+// and fills in the sector that goes without saying.
+func checkOpenID(app *symbolon.App) error {
+	o := &app.Settings.OpenID
+	for flag, algorithm := range map[string]string{"--id-token-alg": o.IDTokenSigning, "--userinfo-alg": o.UserinfoSigning} {
+		if algorithm != "" && !slices.Contains(signingAlgorithms, algorithm) {
+			return mend(fmt.Errorf("%s: the server has no key for %q", flag, printable(algorithm)), "the algorithms are %s", strings.Join(signingAlgorithms, " and "))
+		}
+	}
+	if o.DefaultMaxAge < 0 || o.DefaultMaxAge > maxDefaultAge {
+		return fmt.Errorf("--default-max-age must be from 0 to %d seconds", maxDefaultAge)
+	}
+	if !o.Pairwise {
+		if o.Sector != "" {
+			return mend(fmt.Errorf("a sector says nothing of an app that knows people by their account's id"), "add --pairwise, or take it away: --sector ''")
+		}
+		return nil
+	}
+	if app.Scope.Has(symbolon.ScopeConnect) || app.Settings.Token == symbolon.TokenJWT {
+		// Either would tell the app the account's id.
+		return mend(fmt.Errorf("--pairwise is for an app that cannot learn the account's id in another way, as by the scope connect (GET /info) or from a JWT access token"),
+			"name its scopes without connect, such as --scope \"openid email\", and leave --token-format at sealed or default")
+	}
+	if o.Sector == "" {
+		hosts := redirectHosts(app)
+		if len(hosts) != 1 {
+			return mend(fmt.Errorf("--pairwise needs to know the app's sector, since its redirect URIs have %s", count(len(hosts), "host", "hosts")), "add --sector HOST")
+		}
+		o.Sector = hosts[0] // OpenID Connect Core §8.1
+	}
+	if u, err := url.Parse("https://" + o.Sector); err != nil || u.Host != o.Sector || u.Hostname() == "" || strings.ToLower(o.Sector) != o.Sector || len(o.Sector) > 253 {
+		return mend(fmt.Errorf("the sector %q is not a host in lower case", printable(o.Sector)), "write it as app.example.com")
+	}
+	return nil
+}
+
+// redirectHosts are the hosts of an app's redirect URIs, each once.
+func redirectHosts(app *symbolon.App) []string {
+	var hosts []string
+	for _, uri := range app.RedirectURIs {
+		u, err := url.Parse(uri)
+		if err != nil || u.Hostname() == "" {
+			continue
+		}
+		if host := strings.ToLower(u.Hostname()); !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	return hosts
+}
