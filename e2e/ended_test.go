@@ -317,9 +317,12 @@ func (c *crowd) askAll(how string, b *belongings) {
 
 // ask asks one node one thing about what is over.
 func (c *crowd) ask(n int, said time.Time, what string, send func(base string) (*reply, error)) {
-	asleep := c.frozen[n].Load()
+	asleep, away := c.frozen[n].Load(), c.away[n].Load()
 	sent := time.Now()
 	r, err := send(c.nodes[n].base)
+	if err != nil && away {
+		return // when it wakes, it may find that the connection has waited too long
+	}
 	if err != nil {
 		c.fault("%s at node %d: %v", what, n, err)
 		return
