@@ -111,34 +111,19 @@ type Settings struct {
 }
 
 // OpenID are the settings of an app that signs people in (OpenID Connect Dynamic
-// Client Registration §2, RP-Initiated Logout §3.1, Back-Channel Logout §2.2). An
-// algorithm is named as in JWS or JWE (RFC 7518).
+// Client Registration §2). An algorithm is named as in JWS (RFC 7518 §3.1).
 type OpenID struct {
 	// IDTokenSigning is that of SigningAlgorithm when it is empty.
 	IDTokenSigning string `json:"id_token_signed_response_alg,omitempty"`
 	// Userinfo answers as plain JSON when UserinfoSigning is empty.
 	UserinfoSigning string `json:"userinfo_signed_response_alg,omitempty"`
-	// IDTokenKey and IDTokenContent encrypt the ID token to a key of the app's own
-	// set, UserinfoKey and UserinfoContent the answer of userinfo.
-	IDTokenKey      string `json:"id_token_encrypted_response_alg,omitempty"`
-	IDTokenContent  string `json:"id_token_encrypted_response_enc,omitempty"`
-	UserinfoKey     string `json:"userinfo_encrypted_response_alg,omitempty"`
-	UserinfoContent string `json:"userinfo_encrypted_response_enc,omitempty"`
 	// Pairwise gives the app another sub than other apps of other sectors get
 	// (OpenID Connect Core §8.1). Sector is the host that stands for the sector.
 	Pairwise bool   `json:"pairwise,omitempty"`
 	Sector   string `json:"sector,omitempty"`
 	// DefaultMaxAge is how old a sign-in may be, in seconds, where the request does
 	// not say; 0 is without limit.
-	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
-	DefaultACR    []string `json:"default_acr_values,omitempty"`
-	// InitiateLogin is where a sign-in can be begun from outside: an https URL.
-	InitiateLogin string `json:"initiate_login_uri,omitempty"`
-	// LogoutRedirects are where a person may be sent after signing out.
-	LogoutRedirects []string `json:"post_logout_redirect_uris,omitempty"`
-	// LogoutURI is told when a session ends; with LogoutSession, by its sid.
-	LogoutURI     string `json:"backchannel_logout_uri,omitempty"`
-	LogoutSession bool   `json:"backchannel_logout_session_required,omitempty"`
+	DefaultMaxAge int64 `json:"default_max_age,omitempty"`
 }
 
 // SigningAlgorithm returns the algorithm of the app's ID tokens: RS256 when it

@@ -3,6 +3,7 @@ package symbolon
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 // What a store holds can be carried to another: both describe their tables in the
@@ -29,6 +30,15 @@ type Table struct {
 type Column struct {
 	Name string
 	Kind ColumnKind
+}
+
+// ColumnList returns the names of columns, as a statement in SQL lists them.
+func ColumnList(columns []Column) string {
+	var list []string
+	for _, c := range columns {
+		list = append(list, c.Name)
+	}
+	return strings.Join(list, ", ")
 }
 
 // ColumnKind says what a Row holds in a column. Where the schema lets a value be

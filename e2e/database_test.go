@@ -11,6 +11,15 @@ import (
 	"github.com/symbolon/symbolon/internal/pgtest"
 )
 
+// ownCluster starts a cluster for a test that stops or kills it.
+func ownCluster(t testing.TB) *pgtest.Cluster {
+	t.Helper()
+	cluster, err := pgtest.New(pgtest.Options{})
+	must(t, err)
+	t.Cleanup(cluster.Remove)
+	return cluster
+}
+
 // away checks that a request is answered 503 as RFC 9110 §15.6.4 has it, and soon.
 func away(t testing.TB, s *server, within time.Duration, ask func() *reply) {
 	t.Helper()
@@ -25,9 +34,7 @@ func away(t testing.TB, s *server, within time.Duration, ask func() *reply) {
 // ready by itself.
 func TestDatabaseComesLater(t *testing.T) {
 	t.Parallel()
-	cluster, err := pgtest.New(pgtest.Options{})
-	must(t, err)
-	t.Cleanup(cluster.Remove)
+	cluster := ownCluster(t)
 	name, err := cluster.NewDatabase("")
 	must(t, err)
 	must(t, cluster.Stop())
@@ -69,9 +76,7 @@ func TestStopBeforeTheDatabase(t *testing.T) {
 // Requests are answered 503 soon, and the nodes come back by themselves.
 func TestDatabaseDiesAndHangs(t *testing.T) {
 	t.Parallel()
-	cluster, err := pgtest.New(pgtest.Options{})
-	must(t, err)
-	t.Cleanup(cluster.Remove)
+	cluster := ownCluster(t)
 	name, err := cluster.NewDatabase("")
 	must(t, err)
 	nodes := startNodes(t, 2, cluster.URL(name))

@@ -17,9 +17,7 @@ import (
 // see 503 with Retry-After and nothing else, and the rate is back soon.
 func TestFailover(t *testing.T) {
 	t.Parallel()
-	primary, err := pgtest.New(pgtest.Options{})
-	must(t, err)
-	t.Cleanup(primary.Remove)
+	primary := ownCluster(t)
 	standby, err := primary.Standby("standby")
 	must(t, err)
 	t.Cleanup(standby.Remove)

@@ -277,6 +277,17 @@ func TestDashboardAndAlerts(t *testing.T) {
 		t.Errorf("of %d alerts %q fire", len(list), firing)
 	}
 
+	// The keys are counted as “symbolon key list” has them.
+	for expr, want := range map[string][]string{
+		`symbolon_keys{kind="sealing",state="active"}`:      {"1", "1", "1"},
+		`symbolon_keys{kind="ES256",state="active"}`:        {"1", "1", "1"},
+		`symbolon_keys{kind="ES256",state="announced"} > 0`: {"1"},
+		`symbolon_keys{state="retired"} > 0`:                nil,
+	} {
+		if got := p.query(t, expr); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", expr, got, want)
+		}
+	}
 	shown := make(map[string]bool)
 	for _, s := range servers {
 		s.samples(t, shown)

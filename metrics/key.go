@@ -4,29 +4,26 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/symbolon/symbolon"
 )
 
-// sealing is the kind of the keys that seal; the others go by their algorithm.
-const sealing = "sealing"
-
-// keyStates are those of a key: announced before it is used, active, retiring
-// while what it made still counts, retired.
+// keyStates are those that a key goes through.
 var keyStates = [...]string{"announced", "active", "retiring", "retired"}
 
-const (
-	announced = iota
-	active
-	retiring
-	retired
-)
+// Key is one key, as far as it is watched.
+type Key struct {
+	// Kind is sealing, or the algorithm that it signs with.
+	Kind string
+	// State is announced, active, retiring or retired.
+	State string
+	// ActiveFrom is since when it is active, or from when it will be.
+	ActiveFrom time.Time
+}
 
 // Keyring is how the keys do, read when it is asked for.
 type Keyring struct {
-	// Keys are all there are, without what is secret in them.
-	Keys []symbolon.Key
-	// Now is the time by which they are active or not.
+	// Keys are all there are.
+	Keys []Key
+	// Now is the time by which they have their states.
 	Now time.Time
 	// Stale is set while newer keys cannot be read.
 	Stale bool
@@ -40,9 +37,9 @@ func (m *Metrics) WatchKeys(read func() Keyring) {
 	stale := m.desc("keys_stale", "gauge", "1 while keys that were changed cannot be read, and 0 otherwise.")
 	m.collect([]*prometheus.Desc{count, age, next, stale}, func(to chan<- prometheus.Metric) {
 		ring := read()
-		for kind, k := range byKind(ring.Keys, ring.Now) {
-			for state, n := range k.states {
-				send(to, count, prometheus.GaugeValue, float64(n), kind, keyStates[state])
+		for kind, k := range byKind(ring.Keys) {
+			for _, state := range keyStates {
+				send(to, count, prometheus.GaugeValue, float64(k.states[state]), kind, state)
 			}
 			if !k.active.IsZero() {
 				send(to, age, prometheus.GaugeValue, seconds(ring.Now.Sub(k.active)), kind)
@@ -57,40 +54,25 @@ func (m *Metrics) WatchKeys(read func() Keyring) {
 
 // keysOfKind are the keys of one kind.
 type keysOfKind struct {
-	states [len(keyStates)]int
+	states map[string]int
 	// active is since when the active key is, next when another will be.
 	active, next time.Time
 }
 
-// byKind looks at the keys of each kind. The last one that has become active is
-// the active one; those before it are retiring.
-func byKind(keys []symbolon.Key, now time.Time) map[string]*keysOfKind {
+func byKind(keys []Key) map[string]*keysOfKind {
 	kinds := make(map[string]*keysOfKind)
 	for _, key := range keys {
-		kind := key.Algorithm
-		if kind == "" {
-			kind = sealing
-		}
-		k := kinds[kind]
+		k := kinds[key.Kind]
 		if k == nil {
-			k = new(keysOfKind)
-			kinds[kind] = k
+			k = &keysOfKind{states: make(map[string]int)}
+			kinds[key.Kind] = k
 		}
+		k.states[key.State]++
 		switch {
-		case !key.RetiredAt.IsZero() && !now.Before(key.RetiredAt):
-			k.states[retired]++
-		case now.Before(key.ActiveFrom):
-			k.states[announced]++
-			if k.next.IsZero() || key.ActiveFrom.Before(k.next) {
-				k.next = key.ActiveFrom
-			}
-		case k.active.IsZero():
-			k.active, k.states[active] = key.ActiveFrom, 1
-		default:
-			k.states[retiring]++
-			if key.ActiveFrom.After(k.active) {
-				k.active = key.ActiveFrom
-			}
+		case key.State == "active":
+			k.active = key.ActiveFrom
+		case key.State == "announced" && (k.next.IsZero() || key.ActiveFrom.Before(k.next)):
+			k.next = key.ActiveFrom
 		}
 	}
 	return kinds

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/gather"
 )
 
@@ -64,13 +63,13 @@ func whole(t testing.TB) *Metrics {
 		Polls: func() (done, failed uint64) { return 8, 9 },
 	})
 	m.WatchKeys(func() Keyring {
-		return Keyring{Now: start, Stale: true, Keys: []symbolon.Key{
-			{ActiveFrom: start.Add(-time.Hour)},
-			{ActiveFrom: start.Add(-3 * time.Hour)},
-			{ActiveFrom: start.Add(-9 * time.Hour), RetiredAt: start},
-			{Algorithm: "ES256", ActiveFrom: start.Add(-time.Minute), RetiredAt: start.Add(time.Second)},
-			{Algorithm: "ES256", ActiveFrom: start.Add(2 * time.Hour)},
-			{Algorithm: "ES256", ActiveFrom: start.Add(time.Hour)},
+		return Keyring{Now: start, Stale: true, Keys: []Key{
+			{"sealing", "active", start.Add(-time.Hour)},
+			{"sealing", "retiring", start.Add(-3 * time.Hour)},
+			{"sealing", "retired", start.Add(-9 * time.Hour)},
+			{"ES256", "active", start.Add(-time.Minute)},
+			{"ES256", "announced", start.Add(2 * time.Hour)},
+			{"ES256", "announced", start.Add(time.Hour)},
 		}}
 	})
 	m.WatchRollbacks(func() uint64 { return 2 })

@@ -163,7 +163,7 @@ func TestFromPostgres(t *testing.T) {
 	if err := try(1000); symbolon.KindOf(err) != symbolon.Denied {
 		t.Errorf("moved while a node was there: %v", err)
 	}
-	if !servesURL(t, url) || !serves(t, back) {
+	if !serves(t, url) || !serves(t, back) {
 		t.Error("a move that was refused has left something")
 	}
 	holding := taker(t, url)
@@ -179,7 +179,7 @@ func TestFromPostgres(t *testing.T) {
 	if err := try(5); !errors.Is(err, errTorn) { // amid the accounts
 		t.Fatal(err)
 	}
-	if !servesURL(t, url) || serves(t, back) {
+	if !serves(t, url) || serves(t, back) {
 		t.Error("half moved, the source is to be served and the target not")
 	}
 	// It goes on meanwhile, and the next run begins anew.
@@ -195,7 +195,7 @@ func TestFromPostgres(t *testing.T) {
 	was, err = observe(t, node, w)
 	must(t, errors.Join(err, node.Close()))
 	must(t, try(1000))
-	if servesURL(t, url) || !serves(t, back) {
+	if serves(t, url) || !serves(t, back) {
 		t.Error("the wrong one of the two would be served")
 	}
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: back})
@@ -209,21 +209,7 @@ func TestFromPostgres(t *testing.T) {
 	must(t, db.Close())
 	left := taker(t, url)
 	must(t, errors.Join(left.Stay(t.Context()), left.Close()))
-	if !servesURL(t, url) {
+	if !serves(t, url) {
 		t.Error("what was taken back is not served")
 	}
-}
-
-// servesURL reports whether a server would open the database.
-func servesURL(t testing.TB, url string) bool {
-	t.Helper()
-	db, err := postgres.Open(t.Context(), postgres.Options{URL: url, Create: &postgres.Create{}})
-	if err == nil {
-		must(t, db.Close())
-		return true
-	}
-	if symbolon.KindOf(err) != symbolon.Denied {
-		t.Fatal(err)
-	}
-	return false
 }

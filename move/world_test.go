@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/postgres"
 	"github.com/symbolon/symbolon/sqlite"
 )
 
@@ -152,10 +153,16 @@ func carrier(t testing.TB, path string) *sqlite.DB {
 	return db
 }
 
-// serves reports whether a server would open the database.
-func serves(t testing.TB, path string) bool {
+// serves reports whether a server would open the database, in a file or at a URL.
+func serves(t testing.TB, at string) bool {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: path, Create: &sqlite.Create{}})
+	var db interface{ Close() error }
+	var err error
+	if strings.Contains(at, "://") {
+		db, err = postgres.Open(t.Context(), postgres.Options{URL: at, Create: &postgres.Create{}})
+	} else {
+		db, err = sqlite.Open(t.Context(), sqlite.Options{Path: at, Create: &sqlite.Create{}})
+	}
 	if err == nil {
 		must(t, db.Close())
 		return true

@@ -71,6 +71,9 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 	for i, value := range r.OpenID.values() {
 		*value = f.read(openIDNames[i])
 	}
+	for _, name := range openIDWishes {
+		f.read(name)
+	}
 	r.Resource = f.all("resource")
 	r.faults = f.faults
 	return r

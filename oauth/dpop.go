@@ -95,10 +95,9 @@ func (e *Engine) checkProof(ctx context.Context, p *Proof, shown string, now tim
 // spendProof has a proof count once: on this node, and on all of those that share
 // the store (RFC 9449 §11.1).
 func (e *Engine) spendProof(ctx context.Context, key [32]byte, until, now time.Time) error {
-	used := refuse(InvalidDPoPProof, "The DPoP proof was used before; make another one, with another jti, for each request.")
 	switch e.proofs.spend(key, until, now) {
 	case proofUsed:
-		return used
+		return usedProof()
 	case proofsFull:
 		r := refuse(Unavailable, "More DPoP proofs came than the server can remember; send the request again shortly.")
 		r.RetryAfter = time.Second
@@ -112,9 +111,13 @@ func (e *Engine) spendProof(ctx context.Context, key [32]byte, until, now time.T
 	case err != nil:
 		return storeError(err)
 	case !first:
-		return used
+		return usedProof()
 	}
 	return nil
+}
+
+func usedProof() error {
+	return refuse(InvalidDPoPProof, "The DPoP proof was used before; make another one, with another jti, for each request.")
 }
 
 // boundTo decides which key the tokens of a request are bound to.

@@ -127,46 +127,24 @@ var codes = [...]string{
 	UnmetAuthentication:      "unmet_authentication_requirements",
 }
 
-// refusalNames are the refusals' own, for metrics: finer than the codes.
-var refusalNames = [...]string{
-	ServerError:             "server_error",
-	Unavailable:             "unavailable",
-	InvalidRequest:          "invalid_request",
-	UnknownClient:           "unknown_client",
-	InvalidClient:           "invalid_client",
-	TooManyGuesses:          "too_many_guesses",
-	InvalidGrant:            "invalid_grant",
-	InvalidScope:            "invalid_scope",
-	InvalidTarget:           "invalid_target",
-	UnsupportedResponseType: "unsupported_response_type",
-	UnsupportedGrantType:    "unsupported_grant_type",
-	LoginRequired:           "login_required",
-	ConsentRequired:         "consent_required",
-	AccessDenied:            "access_denied",
-	MissingToken:            "missing_token",
-	InvalidToken:            "invalid_token",
-	InsufficientScope:       "insufficient_scope",
-
-	UnauthorizedClient:       "unauthorized_client",
-	InvalidDetails:           "invalid_authorization_details",
-	UnsupportedTokenType:     "unsupported_token_type",
-	AuthorizationPending:     "authorization_pending",
-	SlowDown:                 "slow_down",
-	ExpiredToken:             "expired_token",
-	InvalidRequestURI:        "invalid_request_uri",
-	InvalidRequestObject:     "invalid_request_object",
-	InvalidDPoPProof:         "invalid_dpop_proof",
-	UseDPoPNonce:             "use_dpop_nonce",
-	InvalidClientMetadata:    "invalid_client_metadata",
-	InvalidRedirectURI:       "invalid_redirect_uri",
-	InvalidSoftwareStatement: "invalid_software_statement",
-	InvalidDocument:          "invalid_document",
-	TooManyRequests:          "too_many_requests",
-	UnmetAuthentication:      "unmet_authentication_requirements",
+// finer are the names of those refusals that share their code with another.
+var finer = map[Refusal]string{
+	Unavailable:     "unavailable",
+	UnknownClient:   "unknown_client",
+	TooManyGuesses:  "too_many_guesses",
+	MissingToken:    "missing_token",
+	InvalidDocument: "invalid_document",
+	TooManyRequests: "too_many_requests",
 }
 
-// String returns the refusal's name in lower case, with _ between its words.
-func (r Refusal) String() string { return refusalNames[r] }
+// String returns the refusal's name, for metrics: in lower case, with _ between its
+// words, and no two alike.
+func (r Refusal) String() string {
+	if name := finer[r]; name != "" {
+		return name
+	}
+	return r.Code()
+}
 
 // Refusals returns every refusal there is.
 func Refusals() []Refusal {

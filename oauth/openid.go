@@ -20,23 +20,23 @@ import (
 const scopeOpenID = "openid"
 
 // OpenIDRequest are the parameters that OpenID Connect adds to an authorization
-// request (Core §3.1.2.1, §5.5). All but Claims, MaxAge and IDTokenHint are mere
-// wishes.
+// request (Core §3.1.2.1, §5.5), but for openIDWishes.
 type OpenIDRequest struct {
 	Nonce       string
 	MaxAge      string
 	Claims      string
-	ACRValues   string
 	IDTokenHint string
-	Display     string
-	UILocales   string
 }
 
 // openIDNames are those parameters, in the order of values.
-var openIDNames = []string{"nonce", "max_age", "claims", "acr_values", "id_token_hint", "display", "ui_locales"}
+var openIDNames = []string{"nonce", "max_age", "claims", "id_token_hint"}
+
+// openIDWishes are the others: mere wishes, for what there is no choice of here. No
+// more is asked of them than of every parameter, that they come once and well-formed.
+var openIDWishes = []string{"acr_values", "display", "ui_locales"}
 
 func (r *OpenIDRequest) values() []*string {
-	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.ACRValues, &r.IDTokenHint, &r.Display, &r.UILocales}
+	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.IDTokenHint}
 }
 
 // openID reports whether what is granted by these scopes signs a person in.
@@ -56,10 +56,8 @@ type wish struct {
 	// subject is the only person whom it may be for, by sub or id_token_hint, or
 	// empty.
 	subject string
-	// acr are those that the sign-in must have one of, when needed is set, and else
-	// may.
-	acr    []string
-	needed bool
+	// acr are those that the sign-in must have one of, when there are any.
+	acr []string
 	// claims are those that were named one by one.
 	claims namedClaims
 }
@@ -158,10 +156,6 @@ func (e *Engine) readOpenID(req *AuthorizeRequest, app *symbolon.App, now time.T
 		}
 		w.maxAge = time.Duration(n) * time.Second
 	}
-	w.acr = strings.Fields(o.ACRValues)
-	if len(w.acr) == 0 {
-		w.acr = app.Settings.OpenID.DefaultACR
-	}
 	if o.Claims != "" {
 		if err := w.readClaims(o.Claims, app); err != nil {
 			return w, err
@@ -212,8 +206,8 @@ func (w *wish) readClaims(text string, app *symbolon.App) error {
 	if err != nil {
 		return err
 	}
-	if len(acr) > 0 {
-		w.acr, w.needed = acr, idToken["acr"].Essential // Core §5.5.1.1
+	if len(acr) > 0 && idToken["acr"].Essential {
+		w.acr = acr // Core §5.5.1.1
 	}
 	for _, list := range []map[string]*claimAsked{idToken, userinfo} {
 		sub, err := list["sub"].texts("sub")
@@ -376,7 +370,7 @@ func (w *wish) satisfies(s *symbolon.Session, begun, now time.Time) bool {
 	if w.maxAge >= 0 && !fresh && (w.maxAge == 0 || now.Sub(s.AuthAt) > w.maxAge) {
 		return false
 	}
-	return !w.needed || slices.Contains(w.acr, acrOf(s))
+	return len(w.acr) == 0 || slices.Contains(w.acr, acrOf(s))
 }
 
 // IDTokenRequest is what an ID token is made of.

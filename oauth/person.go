@@ -113,7 +113,7 @@ type sandboxAccount struct {
 
 // pickSandbox finds the sandbox account that an API caller's request is for.
 func (e *Engine) pickSandbox(ctx context.Context, hint string, app *symbolon.App, wants *wish) (symbolon.SignedIn, Need, error) {
-	if wants.needed && !slices.Contains(wants.acr, ACROne) {
+	if len(wants.acr) > 0 && !slices.Contains(wants.acr, ACROne) {
 		return symbolon.SignedIn{}, NeedSignIn, nil
 	}
 	// Like all that is held in memory, it may be as old as the feed.

@@ -46,17 +46,17 @@ func (db *DB) Page(ctx context.Context, t symbolon.Table, after symbolon.Row) ([
 		for i := range places {
 			places[i] = `$` + strconv.Itoa(i+1)
 		}
-		where, args = `WHERE (`+names(key)+`) > (`+strings.Join(places, ", ")+`) `, stored(key, after[:t.Key])
+		where, args = `WHERE (`+symbolon.ColumnList(key)+`) > (`+strings.Join(places, ", ")+`) `, stored(key, after[:t.Key])
 	}
-	return db.rows(ctx, t.Columns, `SELECT `+names(t.Columns)+` FROM `+t.Name+` `+where+
-		`ORDER BY `+names(key)+` LIMIT `+strconv.Itoa(t.Page), args)
+	return db.rows(ctx, t.Columns, `SELECT `+symbolon.ColumnList(t.Columns)+` FROM `+t.Name+` `+where+
+		`ORDER BY `+symbolon.ColumnList(key)+` LIMIT `+strconv.Itoa(t.Page), args)
 }
 
 // Last implements symbolon.Target.
 func (db *DB) Last(ctx context.Context, t symbolon.Table) (symbolon.Row, error) {
 	key := t.Columns[:t.Key]
-	rows, err := db.rows(ctx, key, `SELECT `+names(key)+` FROM `+t.Name+
-		` ORDER BY `+strings.ReplaceAll(names(key), ",", " DESC,")+` DESC LIMIT 1`, nil)
+	rows, err := db.rows(ctx, key, `SELECT `+symbolon.ColumnList(key)+` FROM `+t.Name+
+		` ORDER BY `+strings.ReplaceAll(symbolon.ColumnList(key), ",", " DESC,")+` DESC LIMIT 1`, nil)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -232,13 +232,4 @@ func (db *DB) change(ctx context.Context, apply func(ctx context.Context, tx pgx
 		return committed(c, tx.Commit(ctx))
 	})
 	return changeError(opTransfer, err)
-}
-
-// names are the columns, as a statement lists them.
-func names(columns []symbolon.Column) string {
-	var list []string
-	for _, c := range columns {
-		list = append(list, c.Name)
-	}
-	return strings.Join(list, ", ")
 }

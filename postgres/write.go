@@ -74,7 +74,8 @@ func runner[Q, O any](db *DB, op string, apply func(ctx context.Context, c *pgxp
 	return func(batch []*request[Q, O]) {
 		// Who has waited for more than half of his time gives up here, so that the
 		// others have the rest of theirs: nobody waits for longer than that.
-		now, first := time.Now(), time.Now()
+		now := time.Now()
+		first := now
 		for _, r := range batch {
 			switch waited := now.Sub(r.since); {
 			case waited > db.options.Wait/2:

@@ -52,9 +52,9 @@ func (db *DB) Count(ctx context.Context, t symbolon.Table) (n int64, err error) 
 func (db *DB) Page(ctx context.Context, t symbolon.Table, after symbolon.Row) ([]symbolon.Row, error) {
 	where := ""
 	if after != nil {
-		where = `WHERE (` + names(t.Columns[:t.Key]) + `) > (` + parameters(t.Key) + `) `
+		where = `WHERE (` + symbolon.ColumnList(t.Columns[:t.Key]) + `) > (` + parameters(t.Key) + `) `
 	}
-	return db.rows(ctx, t, t.Columns, where+`ORDER BY `+names(t.Columns[:t.Key])+` LIMIT `+strconv.Itoa(t.Page), after[:min(t.Key, len(after))])
+	return db.rows(ctx, t, t.Columns, where+`ORDER BY `+symbolon.ColumnList(t.Columns[:t.Key])+` LIMIT `+strconv.Itoa(t.Page), after[:min(t.Key, len(after))])
 }
 
 // Last implements symbolon.Target.
@@ -74,7 +74,7 @@ func (db *DB) Last(ctx context.Context, t symbolon.Table) (symbolon.Row, error) 
 func (db *DB) rows(ctx context.Context, t symbolon.Table, columns []symbolon.Column, rest string, args symbolon.Row) ([]symbolon.Row, error) {
 	var list []symbolon.Row
 	err := db.read(ctx, opTransfer, func(f *file) error {
-		rows, err := f.query(ctx, `SELECT `+names(columns)+` FROM `+t.Name+` `+rest, args...)
+		rows, err := f.query(ctx, `SELECT `+symbolon.ColumnList(columns)+` FROM `+t.Name+` `+rest, args...)
 		list, err = collect(rows, err, func(rows *sql.Rows) (symbolon.Row, error) { return scanRow(rows, t, columns) })
 		return err
 	})
@@ -140,7 +140,7 @@ func (db *DB) Clear(ctx context.Context, t symbolon.Table) error {
 // Load implements symbolon.Target.
 func (db *DB) Load(ctx context.Context, t symbolon.Table, rows []symbolon.Row) error {
 	return db.alone(ctx, func(c *conn) error {
-		insert := `INSERT INTO ` + t.Name + ` (` + names(t.Columns) + `) VALUES (` + parameters(len(t.Columns)) + `)`
+		insert := `INSERT INTO ` + t.Name + ` (` + symbolon.ColumnList(t.Columns) + `) VALUES (` + parameters(len(t.Columns)) + `)`
 		args := make([]any, len(t.Columns))
 		for _, row := range rows {
 			copy(args, row)
@@ -214,15 +214,6 @@ func (db *DB) alone(ctx context.Context, change func(c *conn) error) error {
 		return symbolon.Wrap(symbolon.Unknown, opTransfer, err)
 	}
 	return changeError(opTransfer, err)
-}
-
-// names are the columns, as a statement lists them.
-func names(columns []symbolon.Column) string {
-	var list []string
-	for _, c := range columns {
-		list = append(list, c.Name)
-	}
-	return strings.Join(list, ", ")
 }
 
 // parameters are n of them.

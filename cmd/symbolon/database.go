@@ -117,7 +117,7 @@ func (p *place) sameDatabase() error {
 		return nil
 	}
 	return mend(fmt.Errorf("the server of %s uses the database %s, and none was named", p.Data, m.Database),
-		"name it with --database, %s, or database in %s; to go back to the one in the directory for good, remove the file mark there", envName("database"), configName)
+		"name it with --database, %s, or database in %s; after a move, “symbolon move --from %s --undo” goes back; a server with another database needs a data directory of its own", envName("database"), configName, p.Data)
 }
 
 // checkDatabaseURL holds a database's URL to its form. The error does not repeat it,

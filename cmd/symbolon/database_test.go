@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon"
 )
 
 func TestPublicURLHasNoPassword(t *testing.T) {
@@ -73,5 +77,38 @@ func TestAnotherDatabaseThanTheServers(t *testing.T) {
 	p.Database = "postgres://u@other.example/name"
 	if err := p.sameDatabase(); err != nil {
 		t.Errorf("with a database named: %v", err)
+	}
+}
+
+// C8: what needs the database is done again while it is away on another machine, and
+// until the server is told to stop. Any other error ends it, and a file that cannot be
+// used is not waited for.
+func TestAwaitDatabase(t *testing.T) {
+	t.Parallel()
+	away := symbolon.Errorf(symbolon.Busy, "look", "away")
+	broken := errors.New("broken")
+	s := &server{log: logs{Logger: discard()}}
+	tries := 0
+	do := func(errs ...error) func(context.Context) error {
+		tries = 0
+		return func(context.Context) error {
+			tries++
+			return errs[min(tries, len(errs))-1]
+		}
+	}
+	if err := s.await(t.Context(), do(away, nil)); symbolon.KindOf(err) != symbolon.Busy || tries != 1 {
+		t.Errorf("a file: %v after %d tries", err, tries)
+	}
+	s.Database = "postgres://u@db.example/name"
+	if err := s.await(t.Context(), do(away, away, nil)); err != nil || tries != 3 {
+		t.Errorf("away for a moment: %v after %d tries", err, tries)
+	}
+	if err := s.await(t.Context(), do(away, broken)); !errors.Is(err, broken) || tries != 2 {
+		t.Errorf("broken: %v after %d tries", err, tries)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.unlessStopped(s.await(ctx, do(away))); err != nil || tries != 1 {
+		t.Errorf("told to stop: %v after %d tries", err, tries)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"path/filepath"
@@ -75,7 +76,11 @@ func (w *watch) served(s *server, h *web.Handler, feed *oauth.Feed, keys *keyrin
 	w.traceRequests(h)
 	w.WatchFeed(metrics.Feed{Bound: feedBound, Age: feed.Age, Entries: feed.Entries, Polls: feed.Polls})
 	w.WatchKeys(func() metrics.Keyring {
-		return metrics.Keyring{Keys: append(keys.ring.Keys(), keys.signing.Keys()...), Now: s.clock.Now(), Stale: keys.late.Load()}
+		ring := metrics.Keyring{Now: s.clock.Now(), Stale: keys.late.Load()}
+		for _, v := range viewKeys(append(keys.ring.Keys(), keys.signing.Keys()...), ring.Now) {
+			ring.Keys = append(ring.Keys, metrics.Key{Kind: cmp.Or(v.Algorithm, v.Use), State: string(v.State), ActiveFrom: time.Time(v.ActiveFrom)})
+		}
+		return ring
 	})
 	w.WatchSignIns(throttle.Refused)
 	if s.pair != nil {

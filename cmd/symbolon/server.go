@@ -84,11 +84,8 @@ func (s *server) run(ctx context.Context) (err error) {
 	front := new(web.Front)
 	hs, failed := s.start(listener, front)
 	defer hs.Close()
-	if err := s.awaitOpen(ctx); errors.Is(err, errStopped) {
-		s.log.Info("stopped")
-		return nil
-	} else if err != nil {
-		return err
+	if err := s.await(ctx, s.open); err != nil {
+		return s.unlessStopped(err)
 	}
 	defer func() { err = errors.Join(err, s.store.close()) }()
 	s.watch.opened(s.store)
@@ -100,9 +97,14 @@ func (s *server) run(ctx context.Context) (err error) {
 		stop()
 		running.Wait()
 	}()
-	handler, feed, err := s.handler(beside, listener.Addr())
-	if err != nil {
+	var handler *web.Handler
+	var feed *oauth.Feed
+	err = s.await(ctx, func(context.Context) (err error) {
+		handler, feed, err = s.handler(beside, listener.Addr())
 		return err
+	})
+	if err != nil {
+		return s.unlessStopped(err)
 	}
 	front.Open(handler)
 	running.Go(func() { feed.Run(beside) })
@@ -148,11 +150,11 @@ func listen(address, flag string) (net.Listener, error) {
 	return l, nil
 }
 
-// awaitOpen opens the database. One on another machine is waited for, since it may
-// start after this server does.
-func (s *server) awaitOpen(ctx context.Context) error {
+// await does what needs the database. One on another machine is waited for, since it
+// may start after this server does, or be away for a moment: it is done again then.
+func (s *server) await(ctx context.Context, do func(ctx context.Context) error) error {
 	for told := false; ; told = true {
-		err := s.open(ctx)
+		err := do(ctx)
 		if err != nil && ctx.Err() != nil {
 			return errStopped
 		}
@@ -172,6 +174,16 @@ func (s *server) awaitOpen(ctx context.Context) error {
 
 // errStopped means that the server was told to stop before it had a database.
 var errStopped = errors.New("stopped while the database was away")
+
+// unlessStopped returns an error of await, or nil when it was told to stop: that is no
+// fault.
+func (s *server) unlessStopped(err error) error {
+	if errors.Is(err, errStopped) {
+		s.log.Info("stopped")
+		return nil
+	}
+	return err
+}
 
 // awaitPause is how long after a failure the database is looked for again.
 const awaitPause = 500 * time.Millisecond
