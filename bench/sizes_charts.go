@@ -2,7 +2,10 @@
 
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // chartNames are the plots in the order of the page.
 var chartNames = []string{"rate", "latency", "bytes", "memory"}
@@ -57,13 +60,8 @@ func ofConnections(s size) float64 {
 
 func everything(s size) float64 { return float64(s.After.All) / float64(s.Connections) }
 
-func nodeMemory(s size) float64 {
-	var most int64
-	for _, m := range s.Memory {
-		most = max(most, m)
-	}
-	return float64(most) / 1e6
-}
+// nodeMemory is that of the node that has the most, in MB.
+func nodeMemory(s size) float64 { return float64(slices.Max(s.Memory)) / 1e6 }
 
 // lines returns the values of servers, in order. One that has no value has a line
 // without points, so that the others keep their look.

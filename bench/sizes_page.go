@@ -170,10 +170,10 @@ func (r *sizesReport) sizesTable(b *strings.Builder) {
 		if s.Server != onSQLite {
 			database = fmt.Sprintf("%.0f", float64(s.Database)/1e6)
 			heap, index = fmt.Sprintf("%.0f", float64(s.Before.Heap)/n), fmt.Sprintf("%.0f", float64(s.Before.Index)/n)
-			after = fmt.Sprintf("%.0f", float64(s.After.Heap+s.After.Index)/n)
+			after = fmt.Sprintf("%.0f", ofConnections(s))
 		}
 		fmt.Fprintf(b, "| %s | %s | %.0f | %s | %s | %s | %s | %.0f |\n", grouped(s.Connections), serverName[s.Server],
-			float64(slices.Max(s.Memory))/1e6, database, heap, index, after, float64(s.After.All)/n)
+			nodeMemory(s), database, heap, index, after, everything(s))
 	}
 	b.WriteString("\n")
 }
