@@ -176,6 +176,13 @@ func testLooksOfConsent(t *testing.T, b *chromium) {
 	p.at(atGrowth)
 	p.looksRight("consent-growth")
 
+	person := b.newSite(t, "Weather Mill", "--scope", "connect openid profile email")
+	p.visit(person.link("scope", "connect openid profile email", "nonce", "n", "login_hint", b.jane().Username))
+	for _, sentence := range []string{"Sign you in", "See your name and the rest of your profile", "See your email address"} {
+		p.reads(sentence)
+	}
+	p.looksRight("consent-openid")
+
 	native := b.newSite(t, "Notes", "--public")
 	p.visit(native.link("login_hint", b.john().Username))
 	p.reads("on your own computer")
