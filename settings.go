@@ -124,6 +124,15 @@ type OpenID struct {
 	// DefaultMaxAge is how old a sign-in may be, in seconds, where the request does
 	// not say; 0 is without limit.
 	DefaultMaxAge int64 `json:"default_max_age,omitempty"`
+
+	// PostLogoutRedirectURIs are where a person may be sent back to after signing
+	// out (RP-Initiated Logout §2.1). They are compared byte for byte.
+	PostLogoutRedirectURIs []string `json:"post_logout_redirect_uris,omitempty"`
+	// BackchannelLogoutURI is where the app is told that a session has ended
+	// (Back-Channel Logout §2.2), or empty. With BackchannelLogoutSessionRequired the
+	// app wants to know which one; it is told in either case.
+	BackchannelLogoutURI             string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSessionRequired bool   `json:"backchannel_logout_session_required,omitempty"`
 }
 
 // SigningAlgorithm returns the algorithm of the app's ID tokens: RS256 when it

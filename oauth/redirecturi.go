@@ -14,8 +14,14 @@ const maxRedirectURI = 2000
 // CheckRedirectURI reports whether a redirect URI may be registered. The error,
 // of kind Invalid, says why not.
 func CheckRedirectURI(uri string) error {
+	return checkWayBack("redirect URI", uri, callbackNames)
+}
+
+// checkWayBack reports whether a browser may be sent to a URI with parameters of
+// these names added to it.
+func checkWayBack(what, uri string, names []string) error {
 	bad := func(why string) error {
-		return symbolon.Errorf(symbolon.Invalid, "redirect URI", "%s", why)
+		return symbolon.Errorf(symbolon.Invalid, what, "%s", why)
 	}
 	if uri == "" || len(uri) > maxRedirectURI {
 		return bad("it must have 1 to 2000 characters")
@@ -43,7 +49,7 @@ func CheckRedirectURI(uri string) error {
 		if _, ok2 := unescape(value); !ok1 || !ok2 {
 			return bad("its query has a broken percent-escape")
 		}
-		if slices.Contains(callbackNames, name) {
+		if slices.Contains(names, name) {
 			return bad("its query must not have " + name + ", which this server adds")
 		}
 	}

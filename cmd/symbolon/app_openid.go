@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // maxDefaultAge bounds --default-max-age, in seconds: as max_age of a request.
@@ -61,4 +62,33 @@ func redirectHosts(app *symbolon.App) []string {
 		}
 	}
 	return hosts
+}
+
+// checkLogout holds to the rules what an app says about signing out. It needs to
+// know whether the app is a sandbox one.
+func checkLogout(app *symbolon.App) error {
+	o := &app.Settings.OpenID
+	if len(o.PostLogoutRedirectURIs) > oauth.MaxPostLogoutURIs {
+		return fmt.Errorf("an app has at most %d post-logout redirect URIs", oauth.MaxPostLogoutURIs)
+	}
+	seen := make(map[string]bool)
+	for _, uri := range o.PostLogoutRedirectURIs {
+		if err := oauth.CheckPostLogoutURI(uri); err != nil {
+			return fmt.Errorf("post-logout redirect URI %q: %s", printable(uri), detail(err))
+		}
+		if seen[uri] {
+			return fmt.Errorf("post-logout redirect URI %q is there twice", uri)
+		}
+		seen[uri] = true
+	}
+	if o.BackchannelLogoutURI == "" {
+		if o.BackchannelLogoutSessionRequired {
+			return mend(fmt.Errorf("an app that is not told of ended sessions cannot want to know which"), "add --backchannel-logout-uri, or take it away: --no-backchannel-logout-session-required")
+		}
+		return nil
+	}
+	if err := oauth.CheckBackchannelURI(o.BackchannelLogoutURI, app.Sandbox); err != nil {
+		return fmt.Errorf("back-channel logout URI %q: %s", printable(o.BackchannelLogoutURI), detail(err))
+	}
+	return nil
 }

@@ -36,6 +36,9 @@ type settingFlags struct {
 	Pairwise            *bool    `negatable:"" help:"The app knows each person by a name (sub) that apps of other sectors cannot tell to be the same person's."`
 	Sector              *string  `placeholder:"HOST" help:"The host that stands for the app's sector, with --pairwise; the one of its redirect URIs, when it is left out."`
 	DefaultMaxAge       *int64   `placeholder:"SECONDS" help:"How long ago a person may have signed in, where a request with the scope openid does not say; 0 is without limit."`
+	PostLogoutURIs      []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where people may be sent back to after they signed out. Repeat it for several; empty for none."`
+	BackchannelURI      *string  `name:"backchannel-logout-uri" placeholder:"URL" help:"Where the app is told that a person's session has ended, https; empty for none."`
+	BackchannelSession  *bool    `name:"backchannel-logout-session-required" negatable:"" help:"The app wants to be told which session has ended; it is in either case."`
 	ExchangeFor         []string `name:"exchange-for" sep:"none" placeholder:"CLIENT_ID" help:"An app whose tokens this one may exchange, or * for all. Repeat it for several; empty for none."`
 	Impersonate         *bool    `negatable:"" help:"The app may exchange tokens without saying in them that it acts."`
 }
@@ -100,6 +103,9 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	set(&s.OpenID.Pairwise, c.Pairwise, &changed)
 	set(&s.OpenID.Sector, c.Sector, &changed)
 	set(&s.OpenID.DefaultMaxAge, c.DefaultMaxAge, &changed)
+	setList(&s.OpenID.PostLogoutRedirectURIs, c.PostLogoutURIs, &changed)
+	set(&s.OpenID.BackchannelLogoutURI, c.BackchannelURI, &changed)
+	set(&s.OpenID.BackchannelLogoutSessionRequired, c.BackchannelSession, &changed)
 	setList(&s.Resources, c.Resources, &changed)
 	setList(&s.APIResources, c.APIResources, &changed)
 	return changed, nil
@@ -283,8 +289,12 @@ func checkTLSSubject(text string) error {
 	return nil
 }
 
-// checkOthers looks whether the apps are there that an app's settings name.
+// checkOthers looks whether the apps are there that an app's settings name, and
+// whether this server is one that does what they say.
 func (d *desk) checkOthers(sh *shell, app *symbolon.App) error {
+	if err := checkLogout(app); err != nil {
+		return err
+	}
 	for _, id := range app.Settings.ExchangeFor {
 		if id == "*" || id == app.ID {
 			continue

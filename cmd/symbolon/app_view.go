@@ -58,6 +58,10 @@ type settingsView struct {
 	SubjectType   string `json:"subject_type,omitempty"`
 	DefaultMaxAge int64  `json:"default_max_age,omitempty"`
 
+	PostLogoutURIs     []string `json:"post_logout_redirect_uris,omitempty"`
+	BackchannelURI     string   `json:"backchannel_logout_uri,omitempty"`
+	BackchannelSession bool     `json:"backchannel_logout_session_required,omitempty"`
+
 	// These have no name elsewhere.
 	Sector              string              `json:"sector,omitempty"`
 	Resources           []string            `json:"resources,omitempty"`
@@ -111,6 +115,7 @@ func viewSettings(app *symbolon.App) settingsView {
 		SignedIntrospection: s.SignedIntrospection, ExchangeFor: s.ExchangeFor, Impersonate: s.Impersonate,
 	}
 	v.IDTokenAlg, v.UserinfoAlg, v.DefaultMaxAge = s.OpenID.IDTokenSigning, s.OpenID.UserinfoSigning, s.OpenID.DefaultMaxAge
+	v.PostLogoutURIs, v.BackchannelURI, v.BackchannelSession = s.OpenID.PostLogoutRedirectURIs, s.OpenID.BackchannelLogoutURI, s.OpenID.BackchannelLogoutSessionRequired
 	if s.OpenID.Pairwise {
 		v.SubjectType, v.Sector = "pairwise", s.OpenID.Sector
 	}
@@ -216,6 +221,9 @@ func (v *settingsView) rows() [][]string {
 	if v.DefaultMaxAge > 0 {
 		add("default max age", fmt.Sprintf("%d s", v.DefaultMaxAge))
 	}
+	add("after signing out", v.PostLogoutURIs...)
+	add("told of sign-outs at", v.BackchannelURI)
+	on("told which session", v.BackchannelSession)
 	for i, id := range v.ExchangeFor {
 		rows = append(rows, []string{label(i, "exchanges for"), string(id)})
 	}
