@@ -384,9 +384,10 @@ func TestForms(t *testing.T) {
 	}{
 		{&SignInPage{Flow: "f", Username: "jane", Sandbox: people, Others: true}, []string{
 			`action="/sign-in"`, `name="username" type="text" value="jane"`, `autocomplete="username"`, `name="password" type="password"`, `autocomplete="current-password"`,
+			`id="username"`, `id="password"`, `id="sign-in"`, `id="cancel"`,
 			`name="action" value="cancel" formnovalidate`, `name="action" value="choose" formnovalidate`, `name="sandbox" value="id1"`, `type="hidden" name="flow" value="f"`}},
 		{&ChoosePage{Flow: "f", Accounts: people}, []string{`action="/choose"`, `name="account" value="id1"`, `name="account" value="other"`, `name="action" value="cancel"`, `name="flow" value="f"`}},
-		{&ConsentPage{Flow: "f"}, []string{`action="/consent"`, `name="action" value="allow"`, `name="action" value="deny"`, `name="action" value="other"`, `name="flow" value="f"`}},
+		{&ConsentPage{Flow: "f"}, []string{`action="/consent"`, `id="allow"`, `id="deny"`, `name="action" value="allow"`, `name="action" value="deny"`, `name="action" value="other"`, `name="flow" value="f"`}},
 		{&SignOutPage{Flow: "f", Accounts: people}, []string{`action="/sign-out"`, `name="account" value="id1"`, `name="account" value="all"`, `name="flow" value="f"`}},
 	} {
 		page := drawn(t, p, c.page)
@@ -398,7 +399,7 @@ func TestForms(t *testing.T) {
 	}
 	// Enter in a field presses the first button: it must be the one to sign in.
 	page := drawn(t, p, &SignInPage{Flow: "f", Sandbox: people, Others: true})
-	if first := strings.Index(page, "<button"); !strings.HasPrefix(page[first:], `<button class="primary" type="submit">`) {
+	if first := strings.Index(page, "<button"); !strings.HasPrefix(page[first:], `<button class="primary" id="sign-in" type="submit">`) {
 		t.Error("the first button of the sign-in page is another")
 	}
 }
