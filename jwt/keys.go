@@ -28,8 +28,9 @@ const (
 	maxKeyID = 256
 )
 
-// Set is a JWK Set of another (RFC 7517 §5): public keys that it signs with. It
-// is never changed once it is read.
+// Set is a JWK Set of another (RFC 7517 §5): public keys of those that it signs with,
+// and of those that it reads by what is encrypted to it. It is never changed once it
+// is read.
 type Set struct {
 	keys []publicKey
 }
@@ -41,6 +42,10 @@ type publicKey struct {
 	// algorithms are those of Algorithms by which its signatures count; none
 	// for a key that is there for something else.
 	algorithms []string
+	// encrypts are those of KeyAlgorithms by which may be encrypted to it. Meant is set
+	// when it says that it is there for that, and nothing else.
+	encrypts []string
+	meant    bool
 }
 
 // ParseSet reads a JWK Set. It refuses a set with a private or symmetric key, a
@@ -127,6 +132,7 @@ func parseKey(text []byte) (*publicKey, error) {
 		return nil, no(why)
 	}
 	k := &publicKey{id: about.ID, key: jwk.Key}
+	k.readEncryption(about.Use, about.Operations, about.Algorithm)
 	if about.Use != "" && about.Use != "sig" || len(about.Operations) > 0 && !slices.Contains(about.Operations, "verify") {
 		return k, nil // RFC 7517 §4.2, §4.3: it is for something else
 	}

@@ -1,7 +1,7 @@
 // Package jwt makes and reads signed JWTs (RFC 7519): those that this server
-// signs with its own keys, and those that apps and others sign for it. The JOSE
-// work is done by a library; what is here is which keys there are, which
-// algorithms count, and which headers are looked at.
+// signs with its own keys, and those that apps and others sign for it; and it
+// encrypts them to the keys of apps. The JOSE work is done by a library; what is here
+// is which keys there are, which algorithms count, and which headers are looked at.
 //
 // Only asymmetric algorithms are known, so that no public key can be mistaken
 // for a shared secret. A key is never taken from a header, except from the proof
