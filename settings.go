@@ -115,8 +115,13 @@ type Settings struct {
 type OpenID struct {
 	// IDTokenSigning is that of SigningAlgorithm when it is empty.
 	IDTokenSigning string `json:"id_token_signed_response_alg,omitempty"`
-	// Userinfo answers as plain JSON when UserinfoSigning is empty.
+	// Userinfo answers as plain JSON when UserinfoSigning is empty, and so is
+	// UserinfoEncryption.
 	UserinfoSigning string `json:"userinfo_signed_response_alg,omitempty"`
+	// IDTokenEncryption and UserinfoEncryption: only the app can read these, by a key of
+	// its own set.
+	IDTokenEncryption  Encryption `json:"id_token_encrypted_response,omitzero"`
+	UserinfoEncryption Encryption `json:"userinfo_encrypted_response,omitzero"`
 	// Pairwise gives the app another sub than other apps of other sectors get
 	// (OpenID Connect Core §8.1). Sector is the host that stands for the sector.
 	Pairwise bool   `json:"pairwise,omitempty"`
@@ -142,6 +147,15 @@ func (o *OpenID) SigningAlgorithm() string {
 		return "RS256"
 	}
 	return o.IDTokenSigning
+}
+
+// Encryption is how something is encrypted to an app, by the names of JWE (RFC 7518
+// §4, §5). The zero value is not at all.
+type Encryption struct {
+	// Key is how the key is told, alg, and Content how what is in it is encrypted, enc:
+	// A128CBC-HS256 when it is empty.
+	Key     string `json:"alg,omitempty"`
+	Content string `json:"enc,omitempty"`
 }
 
 // Registration is what an app that registered itself said of itself. Nobody has

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 )
 
 // Proof is what shows that a caller holds a key: a DPoP proof (RFC 9449), a TLS
@@ -33,6 +34,8 @@ type caller struct {
 	// for, when more of it is needed than a grant says.
 	signsIn bool
 	account *symbolon.Account
+	// reads is the app's key set, when the ID token is to be encrypted to it.
+	reads *jwt.Set
 }
 
 // no refuses what the caller asks.

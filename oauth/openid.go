@@ -231,6 +231,10 @@ func (e *Engine) hinted(text string, now time.Time) (string, error) {
 		Issuer  string `json:"iss"`
 		Subject string `json:"sub"`
 	}
+	if strings.Count(text, ".") == 4 {
+		// OpenID Connect Core §3.1.2.1: the app decrypts it, which only the app can.
+		return "", refuse(InvalidRequest, "The id_token_hint is encrypted; send the signed ID token that is inside.")
+	}
 	if err := e.cfg.Signing.Open(TypeIDToken, text, &claims, now); err != nil || claims.Issuer != e.cfg.Issuer || claims.Subject == "" {
 		return "", refuse(InvalidRequest, "The id_token_hint is no ID token that this server signed.")
 	}
@@ -319,6 +323,10 @@ func (e *Engine) person(ctx context.Context, c *caller, scope symbolon.Scopes, g
 	if err := e.signsFor(c.app, c.now); err != nil {
 		return err
 	}
+	var err error
+	if c.reads, err = e.readerKeys(ctx, c.app, c.app.Settings.OpenID.IDTokenEncryption, "id_token_encrypted_response_alg", c.now); err != nil {
+		return err
+	}
 	idToken, _ := NamedClaims(c.app, g)
 	if !slices.ContainsFunc(idToken, func(name string) bool { return claimScopes[name] != "" }) {
 		return nil
@@ -355,7 +363,7 @@ func (e *Engine) issueSigned(c *caller, grant symbolon.Grant, refresh string, ex
 	}
 	answer.IDToken, err = e.cfg.IDToken(&IDTokenRequest{
 		App: c.app, Grant: answer.Grant, Account: c.account, Subject: e.SubjectOf(c.app, answer.Grant.Account),
-		Nonce: of.nonce, AccessToken: answer.AccessToken, Now: c.now,
+		Nonce: of.nonce, AccessToken: answer.AccessToken, Reader: c.reads, Now: c.now,
 	})
 	if err != nil {
 		return nil, storeError(err).from(c.app.ID)
@@ -385,5 +393,8 @@ type IDTokenRequest struct {
 	Nonce string
 	// AccessToken is the one beside it, for at_hash.
 	AccessToken string
-	Now         time.Time
+	// Reader is the app's key set, with a key that fits, where it wants the token
+	// encrypted.
+	Reader *jwt.Set
+	Now    time.Time
 }

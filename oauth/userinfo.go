@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 )
 
 // Userinfo is whom an access token is about (OpenID Connect Core §5.3), and what it
@@ -14,6 +15,9 @@ type Userinfo struct {
 	Grant   symbolon.Grant
 	// Subject is the claim sub, the same as in the ID token.
 	Subject string
+	// Reader is the app's key set, with a key that fits, where it wants the answer
+	// encrypted.
+	Reader *jwt.Set
 }
 
 // Userinfo is the engine's part of the userinfo endpoint: whose the token is.
@@ -43,7 +47,11 @@ func (e *Engine) Userinfo(ctx context.Context, shown Shown) (*Userinfo, error) {
 	case len(found) == 0 || !found[0].Enabled():
 		return nil, shown.challenged(refuse(InvalidToken, "The account is gone.").from(token.Client))
 	}
-	return &Userinfo{App: app, Account: found[0], Grant: token.Grant, Subject: e.SubjectOf(app, token.Account)}, nil
+	reader, err := e.readerKeys(ctx, app, app.Settings.OpenID.UserinfoEncryption, "userinfo_encrypted_response_alg", e.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	return &Userinfo{App: app, Account: found[0], Grant: token.Grant, Subject: e.SubjectOf(app, token.Account), Reader: reader}, nil
 }
 
 // TokenInBody returns the access token of a form (RFC 6750 §2.2), or nothing.

@@ -4,6 +4,7 @@
 package oidc
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -54,7 +55,13 @@ func (p *Teller) IDToken(r *oauth.IDTokenRequest) (string, error) {
 		claims["amr"] = amr
 	}
 	set("at_hash", halfHash(algorithm, r.AccessToken))
-	return p.Signing.Sign(oauth.TypeIDToken, algorithm, claims, r.Now)
+	text, err := p.Signing.Sign(oauth.TypeIDToken, algorithm, claims, r.Now)
+	if err != nil || r.Reader == nil {
+		return text, err
+	}
+	// OpenID Connect Core §2: signed first, and then encrypted.
+	how := r.App.Settings.OpenID.IDTokenEncryption
+	return r.Reader.Encrypt(how.Key, cmp.Or(how.Content, jwt.DefaultContent), text)
 }
 
 // methods returns the claim amr (RFC 8176 §2) for how a person signed in.

@@ -1,6 +1,9 @@
 package oidc
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -10,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
@@ -224,7 +229,7 @@ func TestUserinfo(t *testing.T) {
 	about := &oauth.Userinfo{App: app, Account: jane, Subject: "pairwise", Grant: symbolon.Grant{Scope: symbolon.Scopes{"openid"}, Claims: "name/email phone_number"}}
 	answer, err := p.Userinfo(about, now)
 	check(t, err)
-	if answer.Signed || string(answer.Body) != `{"email":"jane@example.com","sub":"pairwise"}` {
+	if answer.JWT || string(answer.Body) != `{"email":"jane@example.com","sub":"pairwise"}` {
 		t.Errorf("%s", answer.Body)
 	}
 	app.Settings.OpenID.UserinfoSigning = "EdDSA"
@@ -232,7 +237,7 @@ func TestUserinfo(t *testing.T) {
 	check(t, err)
 	header, claims := read(t, string(answer.Body))
 	want := map[string]any{"email": "jane@example.com", "sub": "pairwise", "iss": "https://as.test", "aud": "sym_app_c1"}
-	if !answer.Signed || header["alg"] != "EdDSA" || !reflect.DeepEqual(claims, want) {
+	if !answer.JWT || header["alg"] != "EdDSA" || !reflect.DeepEqual(claims, want) {
 		t.Errorf("%v %v", header, claims)
 	}
 	// It is no ID token.
@@ -242,5 +247,65 @@ func TestUserinfo(t *testing.T) {
 	app.Settings.OpenID.UserinfoSigning = "none"
 	if answer, err := p.Userinfo(about, now); err == nil || len(answer.Body) > 0 {
 		t.Errorf("none signs %s", answer.Body)
+	}
+}
+
+// What is encrypted is first signed, and only the app's key reads it; what userinfo need
+// not sign is encrypted as it is.
+func TestEncrypted(t *testing.T) {
+	p := newTeller(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	raw, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "e1", Use: "enc"}}})
+	check(t, err)
+	set, err := jwt.ParseSet(raw)
+	check(t, err)
+	open := func(text, content string) (jose.Header, string) {
+		t.Helper()
+		sealed, err := jose.ParseEncryptedCompact(text, []jose.KeyAlgorithm{jose.ECDH_ES_A256KW}, []jose.ContentEncryption{jose.ContentEncryption(content)})
+		check(t, err)
+		plain, err := sealed.Decrypt(key)
+		check(t, err)
+		return sealed.Header, string(plain)
+	}
+	for content, want := range map[string]string{"": "A128CBC-HS256", "A256GCM": "A256GCM"} {
+		r := asked("ES256")
+		r.Reader = set
+		o := &r.App.Settings.OpenID
+		o.IDTokenEncryption = symbolon.Encryption{Key: "ECDH-ES+A256KW", Content: content}
+		text, err := p.IDToken(r)
+		check(t, err)
+		header, signed := open(text, want)
+		if header.KeyID != "e1" || header.ExtraHeaders["cty"] != "JWT" {
+			t.Errorf("%v", header)
+		}
+		claims := make(map[string]any)
+		check(t, p.Signing.Open(oauth.TypeIDToken, signed, &claims, now))
+		if claims["sub"] != string(jane.ID) || claims["nonce"] != "n" {
+			t.Errorf("%v", claims)
+		}
+
+		o.UserinfoEncryption = o.IDTokenEncryption
+		about := &oauth.Userinfo{App: r.App, Account: jane, Subject: "pairwise", Grant: symbolon.Grant{Scope: symbolon.Scopes{"openid", "email"}}, Reader: set}
+		answer, err := p.Userinfo(about, now)
+		check(t, err)
+		header, plain := open(string(answer.Body), want)
+		if !answer.JWT || header.ExtraHeaders["cty"] != nil || plain != `{"aud":"sym_app_c1","email":"jane@example.com","email_verified":true,"iss":"https://as.test","sub":"pairwise"}` {
+			t.Errorf("%v %s", header, plain)
+		}
+		o.UserinfoSigning = "ES256"
+		answer, err = p.Userinfo(about, now)
+		check(t, err)
+		header, signed = open(string(answer.Body), want)
+		if inner, claims := read(t, signed); header.ExtraHeaders["cty"] != "JWT" || inner["typ"] != "userinfo+jwt" || claims["sub"] != "pairwise" {
+			t.Errorf("%v %v", inner, claims)
+		}
+	}
+	// Never plain when it cannot be encrypted.
+	r := asked("ES256")
+	r.Reader = set
+	r.App.Settings.OpenID.IDTokenEncryption.Key = "RSA1_5"
+	if text, err := p.IDToken(r); err == nil || text != "" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

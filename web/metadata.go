@@ -51,6 +51,10 @@ type metadata struct {
 	SubjectTypes          []string `json:"subject_types_supported"` // OpenID Connect Discovery §3
 	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	UserinfoAlgorithms    []string `json:"userinfo_signing_alg_values_supported,omitempty"`
+	IDTokenKeys           []string `json:"id_token_encryption_alg_values_supported,omitempty"`
+	IDTokenContents       []string `json:"id_token_encryption_enc_values_supported,omitempty"`
+	UserinfoKeys          []string `json:"userinfo_encryption_alg_values_supported,omitempty"`
+	UserinfoContents      []string `json:"userinfo_encryption_enc_values_supported,omitempty"`
 	Claims                []string `json:"claims_supported,omitempty"`
 	ClaimTypes            []string `json:"claim_types_supported,omitempty"`
 	ClaimsParameter       bool     `json:"claims_parameter_supported,omitempty"`
@@ -104,6 +108,8 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		m.UserinfoEndpoint = at("/oauth2/userinfo")
 		m.SubjectTypes = append(m.SubjectTypes, "pairwise")
 		m.UserinfoAlgorithms = offers.Algorithms
+		m.IDTokenKeys, m.IDTokenContents = jwt.KeyAlgorithms, jwt.ContentAlgorithms
+		m.UserinfoKeys, m.UserinfoContents = jwt.KeyAlgorithms, jwt.ContentAlgorithms
 		m.Claims, m.ClaimTypes, m.ClaimsParameter = oidc.Supported(), []string{"normal"}, true
 		m.ACRs = []string{oauth.ACROne}
 		m.Prompts = []string{"none", "login", "consent", "select_account"}

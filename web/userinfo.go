@@ -41,7 +41,7 @@ func (h *Handler) userinfo(w http.ResponseWriter, r *http.Request, ev *event) er
 	if err != nil {
 		return err
 	}
-	if answer.Signed {
+	if answer.JWT {
 		return writeTyped(w, ev, "application/jwt", answer.Body)
 	}
 	return writeJSON(w, ev, http.StatusOK, answer.Body)
