@@ -67,6 +67,10 @@ type Settings struct {
 	Keys string `json:"keys,omitempty"`
 	// KeysURI is where the set is fetched from instead: an https URL.
 	KeysURI string `json:"keys_uri,omitempty"`
+	// AuthSigning is the only algorithm that the app's assertions may be signed by, where
+	// it proves itself by one (token_endpoint_auth_signing_alg); every one when it is
+	// empty.
+	AuthSigning string `json:"auth_signing,omitempty"`
 	// TLSSubject is what a certificate must say for AuthTLS: one of dn:, dns:,
 	// uri:, ip: or email: and the value (RFC 8705 §2.1.2).
 	TLSSubject string `json:"tls_subject,omitempty"`
@@ -95,6 +99,9 @@ type Settings struct {
 	// RequireSigned refuses authorization requests that are not a signed request
 	// object (RFC 9101 §10.5).
 	RequireSigned bool `json:"require_signed,omitempty"`
+	// RequestSigning is the only algorithm that request objects of the app may be signed
+	// by (request_object_signing_alg); every one when it is empty.
+	RequestSigning string `json:"request_signing,omitempty"`
 	// SignedIntrospection: the app gets signed answers (RFC 9701).
 	SignedIntrospection bool `json:"signed_introspection,omitempty"`
 
@@ -129,6 +136,9 @@ type OpenID struct {
 	// DefaultMaxAge is how old a sign-in may be, in seconds, where the request does
 	// not say; 0 is without limit.
 	DefaultMaxAge int64 `json:"default_max_age,omitempty"`
+	// DefaultACR is how a person had better sign in, the best way first, where the
+	// request does not say (default_acr_values).
+	DefaultACR []string `json:"default_acr_values,omitempty"`
 
 	// PostLogoutRedirectURIs are where a person may be sent back to after signing
 	// out (RP-Initiated Logout §2.1). They are compared byte for byte.
@@ -179,6 +189,15 @@ type Registration struct {
 	LogoURI   string `json:"logo_uri,omitempty"`
 	PolicyURI string `json:"policy_uri,omitempty"`
 	TermsURI  string `json:"tos_uri,omitempty"`
+	// SectorURI is where the app's sector was read (sector_identifier_uri), InitiateURI
+	// where someone else may send people to sign in at the app (initiate_login_uri);
+	// both https.
+	SectorURI   string `json:"sector_identifier_uri,omitempty"`
+	InitiateURI string `json:"initiate_login_uri,omitempty"`
+	// Contacts are ways to reach whoever is responsible, and AuthTime says that the app
+	// wants auth_time, which every ID token has.
+	Contacts []string `json:"contacts,omitempty"`
+	AuthTime bool     `json:"require_auth_time,omitempty"`
 	// Token is the SHA-256 of the registration access token (RFC 7592).
 	Token []byte `json:"token,omitempty"`
 	// ExpiresAt is when the app is gone if it was never used by then.

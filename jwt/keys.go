@@ -191,6 +191,11 @@ func (s *Set) Signs() bool {
 	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return len(k.algorithms) > 0 })
 }
 
+// Verifies reports whether a key of the set can verify a signature by one of Algorithms.
+func (s *Set) Verifies(algorithm string) bool {
+	return slices.ContainsFunc(s.keys, func(k publicKey) bool { return slices.Contains(k.algorithms, algorithm) })
+}
+
 // VerifyWith checks the signature by the key of the set that the header names by
 // kid, or else by each that fits, and returns the claims. What the header says of
 // keys beside kid and alg is never looked at. An error of kind Invalid means that

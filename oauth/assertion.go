@@ -101,6 +101,9 @@ func (e *Engine) checkAssertion(ctx context.Context, app *symbolon.App, a *asser
 		// One kind of JWT is never taken for another (RFC 8725 §3.11).
 		return no("The client_assertion has a typ that is not that of an assertion; it is client-authentication+jwt.")
 	}
+	if only := app.Settings.AuthSigning; only != "" && a.token.Algorithm != only { // OpenID Connect Registration §2
+		return no("The client_assertion must be signed by the one algorithm that is registered for this app, as token_endpoint_auth_signing_alg.")
+	}
 	set, err := e.appKeys(ctx, app, named(a.token.KeyID), now)
 	if err != nil {
 		return err

@@ -159,7 +159,7 @@ func (e *Engine) readDocument(ctx context.Context, id string, now time.Time) doc
 		r.Err = err
 		return document{err: r} // whoever fetches remembers failures
 	}
-	app, err := e.parseDocument(id, body, now)
+	app, err := e.parseDocument(ctx, id, body, now)
 	doc := document{app: app, until: now.Add(maxAge)}
 	if err != nil {
 		doc = document{err: storeError(err), until: now.Add(invalidAge)}
@@ -169,7 +169,7 @@ func (e *Engine) readDocument(ctx context.Context, id string, now time.Time) doc
 }
 
 // parseDocument reads a document (§4 of the draft).
-func (e *Engine) parseDocument(id string, body []byte, now time.Time) (*symbolon.App, error) {
+func (e *Engine) parseDocument(ctx context.Context, id string, body []byte, now time.Time) (*symbolon.App, error) {
 	unusable := func(why string) error {
 		return refuse(InvalidDocument, "The client ID metadata document at the client_id cannot be used: "+why)
 	}
@@ -190,7 +190,7 @@ func (e *Engine) parseDocument(id string, body []byte, now time.Time) (*symbolon
 			return nil, unusable(name + " must not be there: a document is for everyone to read.")
 		}
 	}
-	m := r.readMetadata()
+	m := r.readMetadata(e.signsBy(now))
 	switch {
 	case r.why != "":
 		return nil, unusable(r.why)
@@ -199,6 +199,13 @@ func (e *Engine) parseDocument(id string, body []byte, now time.Time) (*symbolon
 		m.method = symbolon.AuthNone
 	case m.method != symbolon.AuthNone && m.method != symbolon.AuthKey:
 		return nil, unusable("token_endpoint_auth_method must be none or private_key_jwt: there is no secret to share.")
+	}
+	why, err := e.readSectorURI(ctx, m, now)
+	switch {
+	case err != nil:
+		return nil, err
+	case why != "":
+		return nil, unusable("sector_identifier_uri " + why)
 	}
 	if m.name == "" {
 		if u, err := url.Parse(id); err == nil {

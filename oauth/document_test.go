@@ -553,10 +553,11 @@ func FuzzDocument(f *testing.F) {
 	f.Add(changed(documentX1, nil))
 	f.Add(`{"client_id":"https://x1.test/client.json","redirect_uris":["javascript:x"]}`)
 	f.Add(`{"client_id":"https://x1.test/client.json","redirect_uris":["com.example.app:/cb"],"jwks":{"keys":[]},"scope":"read","application_type":"web"}`)
-	cfg := Config{RegistrationScopes: symbolon.Scopes{"connect", "read"}}.withDefaults()
-	e := &Engine{cfg: cfg}
+	f.Add(changed(documentX1, map[string]any{"redirect_uris": []string{uriX1}, "subject_type": "pairwise", "sector_identifier_uri": "https://sector.test/all.json"}))
+	e := newRegistrar(f)
+	cfg := e.cfg
 	f.Fuzz(func(t *testing.T, text string) {
-		app, err := e.parseDocument(urlX1, []byte(text), time.Unix(1_790_000_000, 0))
+		app, err := e.parseDocument(t.Context(), urlX1, []byte(text), time.Unix(1_790_000_000, 0))
 		if err != nil {
 			checkDescription(t, storeError(err).Description)
 			return
@@ -564,6 +565,7 @@ func FuzzDocument(f *testing.F) {
 		if app.ClientID() != urlX1 || len(app.RedirectURIs) == 0 || app.Name == "" || len(app.Secrets) != 0 || !cfg.RegistrationScopes.Covers(app.Scope) || len(app.Scope) == 0 {
 			t.Errorf("%+v", app)
 		}
+		checkRegistered(t, e, app)
 		for _, uri := range app.RedirectURIs {
 			if CheckRedirectURI(uri) != nil {
 				t.Errorf("%q is taken", uri)

@@ -10,11 +10,11 @@ import (
 
 // readerKeys returns the key set of an app that wants what it is told encrypted, once it
 // has a key that fits; nil where it wants nothing of the kind (OpenID Connect Core
-// §10.2). It comes before anything is spent. Field is the name of the wish.
+// §10.2). It comes before anything is spent. Name is that of the wish.
 //
 // Where the key cannot be had, the answer is that of a server that is away: platforms
 // take any other for the end of the connection.
-func (e *Engine) readerKeys(ctx context.Context, app *symbolon.App, how symbolon.Encryption, field string, now time.Time) (*jwt.Set, error) {
+func (e *Engine) readerKeys(ctx context.Context, app *symbolon.App, how symbolon.Encryption, name string, now time.Time) (*jwt.Set, error) {
 	if how.Key == "" {
 		return nil, nil
 	}
@@ -27,7 +27,7 @@ func (e *Engine) readerKeys(ctx context.Context, app *symbolon.App, how symbolon
 			return nil, r // it says how long to wait
 		}
 	}
-	r := refuse(Unavailable, "The app wants what it is told encrypted ("+field+" "+how.Key+"), and its JWK Set has no public key for that; add one with use enc.").from(app.ID)
+	r := refuse(Unavailable, "The app wants what it is told encrypted ("+name+"), and its JWK Set has no public key for that; add one with use enc.").from(app.ID)
 	r.RetryAfter, r.Err = keysRetry, err
 	return nil, r
 }

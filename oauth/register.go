@@ -58,6 +58,7 @@ type ClientInformation struct {
 	BoundTokens             bool            `json:"dpop_bound_access_tokens,omitempty"`
 	TLSTokens               bool            `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	RequirePAR              bool            `json:"require_pushed_authorization_requests,omitempty"`
+	moreInformation
 
 	// App is its id within this server, for the log.
 	App symbolon.ClientID `json:"-"`
@@ -115,7 +116,7 @@ func (e *Engine) Register(ctx context.Context, body []byte, who Registrant) (*Cl
 	}
 
 	// 2. What is presented?
-	m, _, err := readRegistration(body)
+	m, _, err := e.readRegistration(ctx, body, now)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (e *Engine) Register(ctx context.Context, body []byte, who Registrant) (*Cl
 	// 3. Make it: of random secrets, and nothing that is kept.
 	app := m.app(&e.cfg, "", "", milliseconds(now))
 	if len(app.Scope) == 0 {
-		return nil, refuse(InvalidClientMetadata, "The field scope names none that this server offers to apps that register themselves; leave it out to get them all.")
+		return nil, noScope(&app)
 	}
 	token := tokenPrefix + rand.Text() + rand.Text()
 	tokenHash := sha256.Sum256([]byte(token))
@@ -163,8 +164,25 @@ func (e *Engine) keeps(app *symbolon.App, address string, now time.Time) error {
 	return nil
 }
 
+// noScope refuses an app that could ask for nothing.
+func noScope(app *symbolon.App) *Error {
+	if app.Settings.OpenID.Pairwise {
+		return refuse(InvalidClientMetadata, "The field subject_type pairwise leaves this app no scope here: by connect it would learn the account's id, and no other that it names is offered to apps that register themselves.").from(app.ID)
+	}
+	return refuse(InvalidClientMetadata, "The field scope names none that this server offers to apps that register themselves; leave it out to get them all.").from(app.ID)
+}
+
+// signsBy returns the algorithms by which this server can sign who a person is; none
+// where it does not.
+func (e *Engine) signsBy(now time.Time) []string {
+	if e.cfg.IDToken == nil {
+		return nil
+	}
+	return e.cfg.Signing.Algorithms(now)
+}
+
 // readRegistration reads the metadata of a registration request (RFC 7591 §2).
-func readRegistration(body []byte) (*metadata, map[string]any, error) {
+func (e *Engine) readRegistration(ctx context.Context, body []byte, now time.Time) (*metadata, map[string]any, error) {
 	object, err := readObject(body)
 	if err != nil {
 		return nil, nil, refuse(InvalidClientMetadata, "The body must be one JSON object (RFC 7591 section 3.1): "+detailOf(err)+".")
@@ -174,13 +192,22 @@ func readRegistration(body []byte) (*metadata, map[string]any, error) {
 		// RFC 7591 §2.3: it must not be passed over, and no issuer counts here.
 		return nil, nil, refuse(InvalidSoftwareStatement, "No issuer of software statements is trusted here; leave software_statement out.")
 	}
-	m := r.readMetadata()
+	m := r.readMetadata(e.signsBy(now))
 	switch m.method {
 	case "", symbolon.AuthNone, symbolon.AuthBasic, symbolon.AuthPost, symbolon.AuthKey:
 		// Nothing said means client_secret_basic (RFC 7591 §2), and is taken in the
 		// body as well, where half of the clients send it all the same.
 	default:
 		r.fail(InvalidClientMetadata, "token_endpoint_auth_method must be none, client_secret_basic, client_secret_post or private_key_jwt.")
+	}
+	if r.why == "" {
+		why, err := e.readSectorURI(ctx, m, now)
+		if err != nil {
+			return nil, nil, err
+		}
+		if why != "" {
+			r.fail(InvalidClientMetadata, "sector_identifier_uri "+why)
+		}
 	}
 	if why := r.why; why != "" {
 		return nil, nil, refuse(r.refusal, "The field "+why)
@@ -306,6 +333,7 @@ func (e *Engine) information(app *symbolon.App, token string) *ClientInformation
 		BoundTokens:             app.Settings.BoundTokens,
 		TLSTokens:               app.Settings.TLSTokens,
 		RequirePAR:              app.Settings.RequirePAR,
+		moreInformation:         e.moreInformation(app),
 		App:                     app.ID,
 	}
 	if app.Method() == symbolon.AuthSecret {

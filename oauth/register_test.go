@@ -549,14 +549,17 @@ func TestExpire(t *testing.T) {
 func FuzzRegister(f *testing.F) {
 	f.Add(changed(metadataX1, nil))
 	f.Add(`{"redirect_uris":["http://localhost/cb"],"token_endpoint_auth_method":"none","application_type":"native"}`)
+	f.Add(changed(metadataX1, openIDX1))
+	e := newRegistrar(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		m, _, err := readRegistration([]byte(text))
+		m, _, err := e.readRegistration(t.Context(), []byte(text), time.Unix(1_790_000_000, 0))
 		if err != nil {
 			checkDescription(t, storeError(err).Description)
 			return
 		}
-		cfg := Config{}.withDefaults()
+		cfg := e.cfg
 		app := m.app(&cfg, "sym_dyn_x", "sym_dc_x", time.Unix(0, 0))
+		checkRegistered(t, e, &app)
 		said := whatIsSaid(&app)
 		encoded, err := json.Marshal(said)
 		if err != nil {

@@ -64,7 +64,7 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 	}
 
 	// 2. What is presented?
-	m, object, err := readRegistration(body)
+	m, object, err := e.readRegistration(ctx, body, now)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 	}
 	next := m.app(&e.cfg, app.ID, clientID, app.CreatedAt)
 	if len(next.Scope) == 0 {
-		return nil, refuse(InvalidClientMetadata, "The field scope names none that this server offers to apps that register themselves.").from(app.ID)
+		return nil, noScope(&next)
 	}
 	next.NotBefore, next.Version, next.Secrets = app.NotBefore, app.Version, app.Secrets
 	next.Rotation, next.RequirePKCE = app.Rotation, app.RequirePKCE

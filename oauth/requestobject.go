@@ -34,6 +34,9 @@ func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string,
 		// One kind of JWT is never taken for another (RFC 9101 §10.8, RFC 8725 §3.11).
 		return nil, no("The request object has a typ that is not that of a request object; it is oauth-authz-req+jwt.")
 	}
+	if only := app.Settings.RequestSigning; only != "" && token.Algorithm != only { // OpenID Connect Registration §2
+		return nil, no("The request object must be signed by the one algorithm that is registered for this app, as request_object_signing_alg.")
+	}
 	if app.Settings.Keys == "" && app.Settings.KeysURI == "" {
 		return nil, no("This app has registered no public key by which its request objects could be checked.")
 	}

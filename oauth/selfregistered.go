@@ -34,6 +34,7 @@ type metadata struct {
 	// Registration §2).
 	native, web                        bool
 	boundTokens, tlsTokens, requirePAR bool
+	more
 }
 
 const (
@@ -116,8 +117,9 @@ func (r *metadataReader) link(name string) string {
 	return u.String()
 }
 
-// readMetadata reads what counts of the metadata of an app.
-func (r *metadataReader) readMetadata() *metadata {
+// readMetadata reads what counts of the metadata of an app. Algorithms are those of
+// readMore.
+func (r *metadataReader) readMetadata(algorithms []string) *metadata {
 	m := &metadata{
 		name:        appName(r.text("client_name")),
 		home:        r.link("client_uri"),
@@ -132,6 +134,7 @@ func (r *metadataReader) readMetadata() *metadata {
 	r.readGrants()
 	r.readRedirectURIs(m)
 	r.readKeys(m)
+	r.readMore(m, algorithms)
 	if text := r.text("scope"); text != "" {
 		// RFC 7591 §2: a string of names separated by spaces. None of them is
 		// granted by being named, so a broken one is passed over.
@@ -227,8 +230,7 @@ func (r *metadataReader) readKeys(m *metadata) {
 		m.keys = string(text)
 	}
 	if m.keysURI != "" {
-		u, err := url.Parse(m.keysURI)
-		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || strings.Contains(m.keysURI, "#") || len(m.keysURI) > 500 || !clean(m.keysURI) {
+		if !isAppURI(m.keysURI) {
 			r.fail(InvalidClientMetadata, "jwks_uri must be an https URL without a fragment.")
 		}
 	}
@@ -316,6 +318,7 @@ func (m *metadata) app(cfg *Config, id symbolon.ClientID, clientID string, now t
 	if m.scope != nil {
 		a.Scope = m.scope.Within(cfg.RegistrationScopes)
 	}
+	m.apply(&a)
 	if a.Name == "" {
 		a.Name = nameless(m.redirectURIs)
 	}
@@ -353,6 +356,7 @@ type said struct {
 	BoundTokens  bool                `json:"b,omitempty"`
 	TLSTokens    bool                `json:"c,omitempty"`
 	RequirePAR   bool                `json:"q,omitempty"`
+	More         *saidMore           `json:"o,omitempty"`
 }
 
 func whatIsSaid(a *symbolon.App) said {
@@ -360,7 +364,7 @@ func whatIsSaid(a *symbolon.App) said {
 	return said{
 		Name: a.Name, Home: a.Home, RedirectURIs: a.RedirectURIs, Auth: a.Settings.Auth, Keys: a.Settings.Keys, KeysURI: a.Settings.KeysURI,
 		Native: r.Native, Web: r.Web, Logo: r.LogoURI, Policy: r.PolicyURI, Terms: r.TermsURI,
-		BoundTokens: a.Settings.BoundTokens, TLSTokens: a.Settings.TLSTokens, RequirePAR: a.Settings.RequirePAR,
+		BoundTokens: a.Settings.BoundTokens, TLSTokens: a.Settings.TLSTokens, RequirePAR: a.Settings.RequirePAR, More: moreIsSaid(a),
 	}
 }
 
@@ -369,7 +373,7 @@ func (s *said) metadata() *metadata {
 	return &metadata{
 		name: s.Name, home: s.Home, redirectURIs: s.RedirectURIs, method: s.Auth, keys: s.Keys, keysURI: s.KeysURI,
 		native: s.Native, web: s.Web, logo: s.Logo, policy: s.Policy, terms: s.Terms,
-		boundTokens: s.BoundTokens, tlsTokens: s.TLSTokens, requirePAR: s.RequirePAR,
+		boundTokens: s.BoundTokens, tlsTokens: s.TLSTokens, requirePAR: s.RequirePAR, more: s.More.metadata(),
 	}
 }
 
