@@ -27,6 +27,8 @@ type claims struct {
 	Actor     *actor          `json:"act"`
 	Details   json.RawMessage `json:"authorization_details"`
 	Confirm   *confirm        `json:"cnf"`
+	ACR       string          `json:"acr"`
+	AuthTime  moment          `json:"auth_time"`
 }
 
 type actor struct {
@@ -119,6 +121,7 @@ func (c *claims) token() (*Token, error) {
 	t := &Token{
 		Subject: c.Subject, Username: c.Username, ClientID: c.ClientID, ID: c.ID,
 		Audience: c.Audience, IssuedAt: c.Issued.time(), ExpiresAt: c.Expires.time(),
+		ACR: c.ACR, AuthTime: c.AuthTime.time(),
 	}
 	for s := range strings.FieldsFuncSeq(c.Scope, func(r rune) bool { return r == ' ' }) {
 		t.Scopes = append(t.Scopes, s)

@@ -29,6 +29,18 @@
 // Retry-After when the server is needed and away: never 401, which would make an
 // app throw a good token away.
 //
+// # How the person must have signed in
+//
+// StepUp, within Handler, demands for what is delicate that the person signed in
+// lately, or by more than a password (RFC 9470):
+//
+//	pay := v.StepUp(bearer.SignIn{ACR: []string{"2", "phr"}, MaxAge: 10 * time.Minute}, payments)
+//	http.Handle("/payments", v.Handler(pay, "payments"))
+//
+// Other callers are answered 401 insufficient_user_authentication with what to send
+// in a new authorization request. CheckSignIn is the same for a handler that has to
+// read the request first.
+//
 // # Bound tokens
 //
 // A token that is bound to a key is taken with a DPoP proof (RFC 9449 §7) or over

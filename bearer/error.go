@@ -9,8 +9,8 @@ import (
 type Error struct {
 	// Status is 400, 401, 403 or 503.
 	Status int
-	// Code is the error code of RFC 6750 §3.1 or RFC 9449 §7.1. It is empty when
-	// no token was sent.
+	// Code is the error code of RFC 6750 §3.1, RFC 9449 §7.1 or RFC 9470 §3. It is
+	// empty when no token was sent.
 	Code string
 	// Description is one sentence for the app's developer. It repeats nothing
 	// that was sent.
@@ -20,6 +20,9 @@ type Error struct {
 	// RetryAfter is how long to wait before the same request may succeed, with
 	// status 503.
 	RetryAfter time.Duration
+	// SignIn is how the person must have signed in, with the code
+	// insufficient_user_authentication.
+	SignIn SignIn
 	// Err is the cause, or nil. It holds neither token nor secret.
 	Err error
 

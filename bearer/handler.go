@@ -215,6 +215,12 @@ func (v *Verifier) challenge(e *Error) string {
 	if e.Code == "" || e.Code == "insufficient_scope" {
 		add("scope", strings.Join(e.Scopes, " "))
 	}
+	if e.Code == insufficientAuthentication { // RFC 9470 §3
+		add("acr_values", strings.Join(e.SignIn.ACR, " "))
+		if e.SignIn.MaxAge > 0 {
+			add("max_age", strconv.Itoa(int(e.SignIn.MaxAge/time.Second)))
+		}
+	}
 	add("resource_metadata", v.metaURL)
 	if len(params) == 0 {
 		add("realm", "api") // RFC 6750 §3: one parameter at least

@@ -36,6 +36,12 @@ type Token struct {
 	// Confirmation is the key that the token is bound to (RFC 7800), with which
 	// the request was proven to come from the app. It is zero for most.
 	Confirmation Confirmation
+	// ACR is how the person had proved who they are when the token's story began
+	// (RFC 9470 §6), a name that the server gives it, and AuthTime when, in whole
+	// seconds. Each is zero where the server does not say, and in a token that an app
+	// got for itself.
+	ACR      string
+	AuthTime time.Time
 }
 
 // Actor is who acts for somebody else, and who acts for the actor in turn.

@@ -27,6 +27,7 @@ type accessClaims struct {
 	ID       string          `json:"jti"`
 	Scope    string          `json:"scope,omitempty"`
 	AuthTime int64           `json:"auth_time,omitempty"`
+	ACR      string          `json:"acr,omitempty"` // RFC 9470 §6.1
 	Confirm  *confirmation   `json:"cnf,omitempty"`
 	Details  json.RawMessage `json:"authorization_details,omitempty"`
 	Actor    json.RawMessage `json:"act,omitempty"`
@@ -117,7 +118,7 @@ func (e *Engine) accessToken(c *caller, t *symbolon.AccessToken) (string, error)
 		Scope: t.Scope.String(), Confirm: confirm(t.Binding), Details: json.RawMessage(t.Details), Actor: json.RawMessage(t.Actor), Sources: t.Sources,
 	}
 	if !t.AuthAt.IsZero() {
-		claims.AuthTime = t.AuthAt.Unix()
+		claims.AuthTime, claims.ACR = t.AuthAt.Unix(), ACR(&t.Grant)
 	}
 	text, err := e.cfg.Signing.Sign(typAccess, e.cfg.SigningAlgorithm, &claims, t.IssuedAt)
 	if err != nil {
@@ -156,6 +157,9 @@ func (e *Engine) openAccess(text string, t *symbolon.AccessToken, now time.Time)
 	}
 	if c.AuthTime != 0 {
 		t.AuthAt = time.Unix(c.AuthTime, 0).UTC()
+	}
+	if c.ACR != ACROne {
+		t.ACR = c.ACR // the other one goes without saying
 	}
 	if !slices.Equal(c.Audience, audience{e.cfg.Issuer}) {
 		t.Resource = c.Audience

@@ -339,10 +339,14 @@ const maxState = 4096
 
 // readAuthorization checks all that can be checked without knowing the person.
 func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code, now time.Time) (wish, error) {
-	if err := e.readPlain(req, app, code); err != nil || !e.openID(code.Scope) {
-		return wish{maxAge: -1}, err
+	w := wish{maxAge: -1}
+	if err := e.readPlain(req, app, code); err != nil {
+		return w, err
 	}
-	return e.readOpenID(req, app, now)
+	if err := req.readSignIn(&w); err != nil || !e.openID(code.Scope) {
+		return w, err
+	}
+	return w, e.readOpenID(req, app, &w, now)
 }
 
 // readPlain checks what is not of OpenID Connect alone.

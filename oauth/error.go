@@ -85,6 +85,9 @@ const (
 	// UnmetAuthentication: the person cannot sign in as the app demands (OpenID
 	// Connect Core Unmet Authentication Requirements §2).
 	UnmetAuthentication
+	// InsufficientAuthentication: the access token is good, but the person signed in
+	// too long ago or too weakly for this (RFC 9470 §3).
+	InsufficientAuthentication
 )
 
 // codes are the error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
@@ -125,6 +128,8 @@ var codes = [...]string{
 	InvalidDocument:          "invalid_client",
 	TooManyRequests:          "temporarily_unavailable",
 	UnmetAuthentication:      "unmet_authentication_requirements",
+
+	InsufficientAuthentication: "insufficient_user_authentication",
 }
 
 // finer are the names of those refusals that share their code with another.
@@ -183,6 +188,8 @@ type Error struct {
 	// Resource is the API, when it was not this server's own.
 	Scope    symbolon.Scopes
 	Resource string
+	// SignIn is how the person must have signed in, with InsufficientAuthentication.
+	SignIn *SignIn
 	// Shown is set when the request showed an access token, which the refusal is
 	// about; DPoP when it is to be shown under that scheme (RFC 9449 §7.1).
 	Shown, DPoP bool

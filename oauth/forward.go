@@ -19,6 +19,8 @@ type ForwardQuery struct {
 	// stands beside. The proxy's configuration says both.
 	Scope    symbolon.Scopes
 	Resource string
+	// SignIn is how the person must have signed in.
+	SignIn SignIn
 }
 
 // Forwarded is whose request goes through.
@@ -55,7 +57,12 @@ func (e *Engine) Forward(ctx context.Context, q *ForwardQuery) (*Forwarded, erro
 		}
 	}
 
-	// 4. Whose is it?
+	// 4. Has the person signed in as it takes (RFC 9470 §3)?
+	if !q.SignIn.meets(&token.Grant, e.clock.Now()) {
+		return nil, q.needs(refuse(InsufficientAuthentication, "The person must sign in again, or more strongly; begin an authorization request with the acr_values and the max_age of this challenge.").from(token.Client))
+	}
+
+	// 5. Whose is it?
 	clientID := string(token.Client)
 	if app, err := e.apps.get(ctx, token.Client); err != nil {
 		return nil, storeError(err).from(token.Client)
@@ -77,5 +84,8 @@ func (e *Engine) forwardable(g *symbolon.Grant, resource string) bool {
 func (q *ForwardQuery) needs(err error) error {
 	refused := storeError(q.Shown.challenged(err))
 	refused.Scope, refused.Resource = q.Scope, q.Resource
+	if refused.Refusal == InsufficientAuthentication {
+		refused.SignIn = &q.SignIn
+	}
 	return refused
 }

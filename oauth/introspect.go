@@ -89,6 +89,7 @@ type tokenInfo struct {
 	Issuer    string          `json:"iss,omitempty"`
 	ID        string          `json:"jti,omitempty"`
 	AuthTime  int64           `json:"auth_time,omitempty"`
+	ACR       string          `json:"acr,omitempty"` // RFC 9470 §6.2
 	Confirm   *confirmation   `json:"cnf,omitempty"`
 	Details   json.RawMessage `json:"authorization_details,omitempty"`
 	Actor     json.RawMessage `json:"act,omitempty"`
@@ -189,7 +190,7 @@ func (e *Engine) look(ctx context.Context, c *caller, text string) (*tokenInfo, 
 		info.Subject, info.Username = e.SubjectOf(own, grant.Account), ""
 	}
 	if !grant.AuthAt.IsZero() {
-		info.AuthTime = grant.AuthAt.Unix()
+		info.AuthTime, info.ACR = grant.AuthAt.Unix(), ACR(&grant)
 	}
 	return info, &grant, nil
 }

@@ -342,8 +342,8 @@ var ledger = map[string][]row{
 		{"RFC8693-2.2.2-a", "TestExchange", ""},
 		{"RFC8693-D", "TestExchange", ""},
 		{"RFC8693-4.1-a", "TestExchange", ""},
-		{"RFC9470-6-a", "TestIntrospect", ""},
-		{"RFC9470-7-a", "later", "issue 5: acr is in ID tokens, and no way to sign in is stronger than a password"},
+		{"RFC9470-6-a", "TestStepUpTokens", ""},
+		{"RFC9470-7-a", "elsewhere", ""},
 	},
 	"A12": { // pushed and signed requests
 		{"RFC9126-2.1-a", "TestPush", ""},

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -26,17 +25,18 @@ type OpenIDRequest struct {
 	MaxAge      string
 	Claims      string
 	IDTokenHint string
+	ACRValues   string
 }
 
 // openIDNames are those parameters, in the order of values.
-var openIDNames = []string{"nonce", "max_age", "claims", "id_token_hint"}
+var openIDNames = []string{"nonce", "max_age", "claims", "id_token_hint", "acr_values"}
 
 // openIDWishes are the others: mere wishes, for what there is no choice of here. No
 // more is asked of them than of every parameter, that they come once and well-formed.
-var openIDWishes = []string{"acr_values", "display", "ui_locales"}
+var openIDWishes = []string{"display", "ui_locales"}
 
 func (r *OpenIDRequest) values() []*string {
-	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.IDTokenHint}
+	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.IDTokenHint, &r.ACRValues}
 }
 
 // openID reports whether what is granted by these scopes signs a person in.
@@ -56,8 +56,9 @@ type wish struct {
 	// subject is the only person whom it may be for, by sub or id_token_hint, or
 	// empty.
 	subject string
-	// acr are those that the sign-in must have one of, when there are any.
-	acr []string
+	// acr are those that the sign-in must have one of, when there are any, and
+	// preferred those that it had better have, the best one first.
+	acr, preferred []string
 	// claims are those that were named one by one.
 	claims namedClaims
 }
@@ -133,45 +134,36 @@ func (a *claimAsked) texts(name string) ([]string, error) {
 }
 
 // readOpenID reads what an authorization request with the scope openid says of the
-// person. Without that scope it is plain OAuth, and all of it is ignored.
-func (e *Engine) readOpenID(req *AuthorizeRequest, app *symbolon.App, now time.Time) (wish, error) {
-	w := wish{maxAge: -1}
+// person. Without that scope it is plain OAuth, and all of it is ignored but what
+// readSignIn reads.
+func (e *Engine) readOpenID(req *AuthorizeRequest, app *symbolon.App, w *wish, now time.Time) (err error) {
 	if err := e.signsFor(app, now); err != nil {
-		return w, err // it would fail at the end, when a person has done their part
+		return err // it would fail at the end, when a person has done their part
 	}
 	o := &req.OpenID
-	switch {
-	case len(o.Nonce) > maxNonce:
+	if len(o.Nonce) > maxNonce {
 		// Cut short, it would not be the one that the client compares with.
-		return w, refuse(InvalidRequest, "The nonce is longer than 1024 bytes.")
-	case o.MaxAge == "":
-		if s := app.Settings.OpenID.DefaultMaxAge; s > 0 {
-			w.maxAge = time.Duration(s) * time.Second
-		}
-	default:
-		// OpenID Connect Core §3.1.2.1: seconds; 0 is as prompt=login.
-		n, err := strconv.ParseUint(o.MaxAge, 10, 31)
-		if err != nil {
-			return w, refuse(InvalidRequest, "The max_age must be a whole number of seconds, 0 or more.")
-		}
-		w.maxAge = time.Duration(n) * time.Second
+		return refuse(InvalidRequest, "The nonce is longer than 1024 bytes.")
+	}
+	if s := app.Settings.OpenID.DefaultMaxAge; o.MaxAge == "" && s > 0 {
+		w.maxAge = time.Duration(s) * time.Second
 	}
 	if o.Claims != "" {
 		if err := w.readClaims(o.Claims, app); err != nil {
-			return w, err
+			return err
 		}
 	}
 	if o.IDTokenHint != "" {
 		subject, err := e.hinted(o.IDTokenHint, now)
 		if err != nil {
-			return w, err
+			return err
 		}
 		if w.subject != "" && w.subject != subject {
-			return w, refuse(InvalidRequest, "The id_token_hint and the sub in claims are about two people.")
+			return refuse(InvalidRequest, "The id_token_hint and the sub in claims are about two people.")
 		}
 		w.subject = subject
 	}
-	return w, nil
+	return nil
 }
 
 // readClaims reads the parameter claims (OpenID Connect Core §5.5).
@@ -283,14 +275,6 @@ const (
 // acrOf returns how the person proved who they are.
 func acrOf(s *symbolon.Session) string { return cmp.Or(s.ACR, ACROne) }
 
-// signedInBy records in a grant how the person signed in, when that is what the app
-// wants to know.
-func (e *Engine) signedInBy(g *symbolon.Grant, s *symbolon.Session) {
-	if e.openID(g.Scope) {
-		g.Session, g.ACR = s.ID, acrOf(s)
-	}
-}
-
 // promise records in a code what its ID token will say.
 func (e *Engine) promise(code *symbolon.Code, req *AuthorizeRequest, wants *wish, s *symbolon.Session) {
 	e.signedInBy(&code.Grant, s)
@@ -369,16 +353,6 @@ func (e *Engine) issueSigned(c *caller, grant symbolon.Grant, refresh string, ex
 		return nil, storeError(err).from(c.app.ID)
 	}
 	return answer, nil
-}
-
-// satisfies reports whether a sign-in is as an authorization request wants it.
-func (w *wish) satisfies(s *symbolon.Session, begun, now time.Time) bool {
-	// A sign-in since the flow began is fresh, however short max_age is.
-	fresh := !begun.IsZero() && !s.AuthAt.Before(begun)
-	if w.maxAge >= 0 && !fresh && (w.maxAge == 0 || now.Sub(s.AuthAt) > w.maxAge) {
-		return false
-	}
-	return len(w.acr) == 0 || slices.Contains(w.acr, acrOf(s))
 }
 
 // IDTokenRequest is what an ID token is made of.

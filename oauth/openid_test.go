@@ -83,8 +83,8 @@ func TestOpenIDRequest(t *testing.T) {
 	}
 	w.run("OIDCC-3.1.2.1-c", func(t *testing.T) {
 		for _, scope := range []string{"connect", "read"} {
-			// All of it is ignored, even what is wrong.
-			if a := w.connected(&w.C1, "scope="+scope, "nonce=n", "max_age=x", "claims={", "id_token_hint=x"); a.IDToken != "" || a.Grant.ACR != "" || a.Grant.Session != (symbolon.SessionID{}) {
+			// All of it is ignored, even what is wrong, but how to sign in (RFC 9470).
+			if a := w.connected(&w.C1, "scope="+scope, "nonce=n", "claims={", "id_token_hint=x"); a.IDToken != "" || a.Grant.ACR != "" || a.Grant.Session != (symbolon.SessionID{}) {
 				t.Errorf("%s: %+v", scope, a)
 			}
 		}

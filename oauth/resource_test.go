@@ -198,7 +198,7 @@ func TestJWTAccessTokens(t *testing.T) {
 		}
 		for name := range c {
 			switch name {
-			case "iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time":
+			case "iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope", "auth_time", "acr":
 			default:
 				t.Errorf("the claim %s", name)
 			}

@@ -228,6 +228,8 @@ func challenge(header http.Header, e *oauth.Error, code int) {
 		set(`Bearer realm="symbolon", error="invalid_token", error_description="` + e.Description + `"` + needed(e, ""))
 	case oauth.InsufficientScope:
 		set(`Bearer realm="symbolon", error="insufficient_scope", error_description="` + e.Description + `"` + needed(e, symbolon.ScopeConnect))
+	case oauth.InsufficientAuthentication:
+		set(`Bearer realm="symbolon", error="insufficient_user_authentication", error_description="` + e.Description + `"` + needed(e, ""))
 	default:
 		if code == http.StatusUnauthorized {
 			set(`Basic realm="symbolon", charset="UTF-8"`)
@@ -235,14 +237,21 @@ func challenge(header http.Header, e *oauth.Error, code int) {
 	}
 }
 
-// needed says in a challenge which scopes were needed and, of another API than
-// this server's own, where its metadata is (RFC 9728 §5.1).
+// needed says in a challenge which scopes were needed, how the person must have
+// signed in (RFC 9470 §3) and, of another API than this server's own, where its
+// metadata is (RFC 9728 §5.1).
 func needed(e *oauth.Error, scope string) string {
 	if len(e.Scope) > 0 {
 		scope = e.Scope.String()
 	}
 	if scope != "" {
 		scope = `, scope="` + scope + `"`
+	}
+	if s := e.SignIn; s != nil && len(s.ACR) > 0 {
+		scope += `, acr_values="` + strings.Join(s.ACR, " ") + `"`
+	}
+	if s := e.SignIn; s != nil && s.MaxAge > 0 {
+		scope += `, max_age="` + strconv.Itoa(int(s.MaxAge/time.Second)) + `"`
 	}
 	if e.Resource != "" {
 		if at := resourceMetadata(e.Resource); at != "" {

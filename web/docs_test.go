@@ -64,6 +64,7 @@ func TestErrorCodesHaveTheirStatuses(t *testing.T) {
 		"access_denied":                     {400, 403},
 		"consent_required":                  {400},
 		"unmet_authentication_requirements": {400},
+		"insufficient_user_authentication":  {401},
 		// 501 by the six steps, 400 under /oauth2/.
 		"unsupported_grant_type":    {400, 501},
 		"unsupported_response_type": {400, 501},

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
@@ -55,7 +57,7 @@ func (h *Handler) forwardAuth(w http.ResponseWriter, r *http.Request, ev *event)
 // and must not let anyone through.
 func readForward(text string) (oauth.ForwardQuery, error) {
 	var q oauth.ForwardQuery
-	wrong := &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The reverse proxy asks with a query that cannot be read; it takes scope (names separated by one space) and resource (an absolute URI), each at most once."}
+	wrong := &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The reverse proxy asks with a query that cannot be read; it takes scope and acr_values (names separated by one space), resource (an absolute URI) and max_age (seconds, at least 1), each at most once."}
 	values, err := url.ParseQuery(text)
 	if err != nil {
 		return q, wrong
@@ -73,6 +75,17 @@ func readForward(text string) (oauth.ForwardQuery, error) {
 				return q, wrong
 			}
 			q.Resource = list[0]
+		case name == "acr_values":
+			// The same characters as in a scope: they stand in the challenge.
+			if q.SignIn.ACR, err = symbolon.ParseScopes(list[0]); err != nil {
+				return q, wrong
+			}
+		case name == "max_age":
+			n, err := strconv.ParseUint(list[0], 10, 31)
+			if err != nil || n == 0 { // no token is as fresh
+				return q, wrong
+			}
+			q.SignIn.MaxAge = time.Duration(n) * time.Second
 		default: // misspelt, it would ask for nothing and let everyone through
 			return q, wrong
 		}

@@ -34,6 +34,8 @@ func TestForwardAuth(t *testing.T) {
 		"RFC6750-2-a two headers":    {"", append([]string{"Authorization", "Bearer x"}, good...), 401, `, error="invalid_token"`},
 		"RFC9728-5.1-a for another":  {"?resource=https://api.test/v1", good, 401, `, error="invalid_token"`},
 		"RFC9728-5.1-a none, for it": {"?resource=https://api.test/v1", nil, 401, meta},
+		"RFC9470-3 signed in so":     {"?acr_values=2+1&max_age=3600", good, 200, ""},
+		"RFC9470-3 not so":           {"?acr_values=2+phr", good, 401, `, error="insufficient_user_authentication", error_description="The person must`},
 		// Mistakes of the proxy's configuration let no one through.
 		"a misspelt name":  {"?scopes=connect", good, 400, ""},
 		"no value":         {"?scope=", good, 400, ""},
@@ -44,6 +46,11 @@ func TestForwardAuth(t *testing.T) {
 		"no URI":           {"?resource=api", good, 400, ""},
 		"a quote in it":    {"?resource=https://api.test/%22", nil, 400, ""},
 		"a broken escape":  {"?scope=%zz", good, 400, ""},
+		"no acr":           {"?acr_values=", good, 400, ""},
+		"a quote in acr":   {"?acr_values=%22", good, 400, ""},
+		"no max_age":       {"?max_age=0", good, 400, ""},
+		"a bad max_age":    {"?max_age=10m", good, 400, ""},
+		"a huge max_age":   {"?max_age=99999999999", good, 400, ""},
 		"a semicolon":      {"?scope=connect;x", good, 400, ""},
 		"a token in it":    {"?access_token=" + token, nil, 400, ""},
 	} {

@@ -103,6 +103,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		Languages:             []string{"en"},
 		SubjectTypes:          []string{"public"},
 		IDTokenAlgorithms:     offers.Algorithms,
+		ACRs:                  []string{oauth.ACROne}, // RFC 9470 §7
 	}
 	if h.OpenID != nil {
 		m.UserinfoEndpoint = at("/oauth2/userinfo")
@@ -111,7 +112,6 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		m.IDTokenKeys, m.IDTokenContents = jwt.KeyAlgorithms, jwt.ContentAlgorithms
 		m.UserinfoKeys, m.UserinfoContents = jwt.KeyAlgorithms, jwt.ContentAlgorithms
 		m.Claims, m.ClaimTypes, m.ClaimsParameter = oidc.Supported(), []string{"normal"}, true
-		m.ACRs = []string{oauth.ACROne}
 		m.Prompts = []string{"none", "login", "consent", "select_account"}
 		m.Displays = []string{"page"}
 	}

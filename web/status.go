@@ -54,6 +54,8 @@ var statuses = [...][surfaces]int{
 	oauth.InvalidDocument:          {page: 400, standard: 401},
 	oauth.TooManyRequests:          {page: 429, standard: 429},
 	oauth.UnmetAuthentication:      {page: 400, standard: 400},
+
+	oauth.InsufficientAuthentication: {page: 401, standard: 401},
 }
 
 // status returns the HTTP status of a refusal. An app that tried HTTP Basic and

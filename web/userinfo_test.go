@@ -136,7 +136,8 @@ func TestUserinfoEndpoint(t *testing.T) {
 	}
 }
 
-// OIDCD-3-b: what the metadata says of OpenID Connect.
+// OIDCD-3-b, RFC9470-7-a: what the metadata says of OpenID Connect, and of how strongly
+// a person can sign in.
 func TestOpenIDMetadata(t *testing.T) {
 	f := newFixture(t)
 	_, m := described(t, f, "/.well-known/openid-configuration")

@@ -45,6 +45,10 @@ func protect(o bearer.Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /orders", v.Handler(http.HandlerFunc(orders), "connect"))
 	mux.Handle("POST /orders", v.Handler(http.HandlerFunc(orders), "connect", "orders:write"))
+	// What cannot be undone: the person has signed in within the last ten minutes, by
+	// more than a password.
+	remove := v.StepUp(bearer.SignIn{ACR: []string{"2", "phr"}, MaxAge: 10 * time.Minute}, http.HandlerFunc(orders))
+	mux.Handle("DELETE /orders", v.Handler(remove, "connect"))
 	mux.Handle(v.MetadataPath(), v.Metadata())
 	return mux, nil
 }

@@ -20,7 +20,8 @@ func TestProtect(t *testing.T) {
 	}{
 		{"GET", "/orders", 401, "missing"},
 		{"POST", "/orders", 401, "missing"},
-		{"DELETE", "/orders", 405, ""},
+		{"DELETE", "/orders", 401, "missing"},
+		{"PUT", "/orders", 405, ""},
 		{"GET", "/.well-known/oauth-protected-resource", 200, `"resource":"https://api.test"`},
 	} {
 		w := httptest.NewRecorder()
