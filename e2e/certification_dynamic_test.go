@@ -5,9 +5,11 @@ package e2e
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,14 +30,62 @@ var suiteKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// registration is what the suite says of an app, with changes.
+// suiteHost is where the suite answers: what its apps publish, by https.
+type suiteHost struct {
+	base, cert string
+	mu         sync.Mutex
+	files      map[string]any // by path, as JSON; mu
+}
+
+func newSuiteHost(t *testing.T) *suiteHost {
+	t.Helper()
+	h := &suiteHost{files: make(map[string]any)}
+	site := httptest.NewUnstartedServer(h)
+	var key string
+	h.cert, key, _ = certificate(t, site.Listener.Addr().String())
+	pair, err := tls.LoadX509KeyPair(h.cert, key)
+	must(t, err)
+	site.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	h.base = site.URL
+	return h
+}
+
+// publish puts a document at a path, and returns its address.
+func (h *suiteHost) publish(path string, document any) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.files[path] = document
+	return h.base + path
+}
+
+func (h *suiteHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	document, ok := h.files[r.URL.Path]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(document) //nolint:errcheck // the client may be gone
+}
+
+// suiteKeys is a set with a key in it.
+func suiteKeys(key *rsa.PrivateKey, kid string) map[string]any {
+	return map[string]any{"keys": []any{jose.JSONWebKey{Key: key.Public(), KeyID: kid, Algorithm: "RS256", Use: "sig"}}}
+}
+
+// registration is what the suite says of an app, with changes; nil takes a member out.
 func registration(changes map[string]any) map[string]any {
 	m := map[string]any{
 		"client_name": "Suite registered", "grant_types": []string{"authorization_code"}, "response_types": []string{"code"},
 		"redirect_uris": []string{suiteRedirect}, "contacts": []string{"certification@suite.test"}, "token_endpoint_auth_method": "private_key_jwt",
-		"jwks": map[string]any{"keys": []any{jose.JSONWebKey{Key: suiteKey().Public(), Algorithm: "RS256", Use: "sig"}}},
+		"jwks": suiteKeys(suiteKey(), ""),
 	}
 	maps.Copy(m, changes)
+	maps.DeleteFunc(m, func(_ string, value any) bool { return value == nil })
 	return m
 }
 
@@ -79,10 +129,25 @@ func (c *certified) registered(t testing.TB, changes map[string]any) *relying {
 // assertion is what the app proves itself by.
 func (r *relying) assertion(t testing.TB, audience string) string {
 	t.Helper()
+	return r.assertionBy(t, suiteKey(), nil, audience)
+}
+
+func (r *relying) assertionBy(t testing.TB, key *rsa.PrivateKey, header map[jose.HeaderKey]any, audience string) string {
+	t.Helper()
 	now := time.Now().Unix()
-	return signWith(t, jose.RS256, suiteKey(), nil, map[string]any{
+	return signWith(t, jose.RS256, key, header, map[string]any{
 		"iss": r.app.ID, "sub": r.app.ID, "aud": audience, "jti": rand.Text()[:20], "iat": now, "exp": now + 60,
 	})
+}
+
+// provesBy makes the app prove itself by a key with an id.
+func (r *relying) provesBy(t testing.TB, key *rsa.PrivateKey, kid string) {
+	prove := r.prove
+	r.prove = func(v url.Values) option {
+		o := prove(v)
+		v.Set("client_assertion", r.assertionBy(t, key, map[jose.HeaderKey]any{"kid": kid}, r.c.at("token_endpoint")))
+		return o
+	}
 }
 
 // goesWell is a module that registers an app, and then all goes well.
@@ -100,6 +165,19 @@ func goesWell(changes map[string]any, pairs ...string) func(*testing.T, *relying
 // this server does not have (docs/certification.md).
 var dynamicPlan = []module{
 	{"OIDCCServerTest", goesWell(nil)},
+	{"OIDCCIdTokenRS256", goesWell(map[string]any{"id_token_signed_response_alg": "RS256"})},
+	{"OIDCCUserInfoRS256", func(t *testing.T, r *relying) {
+		v := r.c.registered(t, map[string]any{"userinfo_signed_response_alg": "RS256"}).visit(t, r.c.known())
+		a := v.tokens(t)
+		info := r.c.ask(t, request(t, "GET", r.c.at("userinfo_endpoint"), nil, bearer(a.text("access_token"))))
+		if got := info.Header.Get("Content-Type"); info.Status != http.StatusOK || got != "application/jwt" {
+			t.Fatalf("userinfo: %d %s", info.Status, got)
+		}
+		claims := v.verified(t, string(info.Body))
+		if claims["iss"] != r.c.s.base || claims["aud"] != v.r.app.ID || claims["sub"] != r.c.id || claims["nonce"] != nil {
+			t.Errorf("userinfo tells %v", claims)
+		}
+	}},
 	{"OIDCCIdTokenUnsigned", func(t *testing.T, r *relying) {
 		if list, _ := r.c.meta["id_token_signing_alg_values_supported"].([]any); slices.Contains(list, any("none")) {
 			t.Errorf("algorithms of ID tokens: %v", list)
@@ -121,6 +199,36 @@ var dynamicPlan = []module{
 		if r := r.c.register(t, map[string]any{"redirect_uris": []string{suiteRedirect + "#fragment"}}); r.Status != http.StatusBadRequest || r.text("error") != "invalid_redirect_uri" {
 			t.Errorf("%d %s", r.Status, r.Body)
 		}
+	}},
+	{"OIDCCRegistrationJwksUri", func(t *testing.T, r *relying) {
+		uri := r.c.suite.publish("/jwks-uri", suiteKeys(suiteKey(), "k1"))
+		a := r.c.registered(t, map[string]any{"jwks": nil, "jwks_uri": uri})
+		a.provesBy(t, suiteKey(), "k1")
+		a.happy(t, r.c.known())
+	}},
+	{"OIDCCRegistrationSectorUri", func(t *testing.T, r *relying) {
+		uri := r.c.suite.publish("/sector/redirect_uris.json", []string{suiteRedirect})
+		r.c.registered(t, map[string]any{"subject_type": "pairwise", "sector_identifier_uri": uri})
+	}},
+	{"OIDCCRegistrationSectorBad", func(t *testing.T, r *relying) {
+		uri := r.c.suite.publish("/bad/redirect_uris.json", []string{"https://suite.test/other"})
+		if r := r.c.register(t, map[string]any{"subject_type": "pairwise", "sector_identifier_uri": uri}); r.Status != http.StatusBadRequest || r.text("error") != "invalid_client_metadata" {
+			t.Errorf("%d %s", r.Status, r.Body)
+		}
+	}},
+	{"OIDCCRefreshTokenRPKeyRotation", func(t *testing.T, r *relying) {
+		needLong(t)
+		uri := r.c.suite.publish("/rotating", suiteKeys(suiteKey(), "old"))
+		a := r.c.registered(t, map[string]any{"jwks": nil, "jwks_uri": uri, "grant_types": []string{"authorization_code", "refresh_token"}})
+		a.provesBy(t, suiteKey(), "old")
+		v := a.visit(t, r.c.known(), "scope", "openid offline_access", "prompt", "consent")
+		first := v.tokens(t)
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		must(t, err)
+		r.c.suite.publish("/rotating", suiteKeys(key, "new"))
+		time.Sleep(61 * time.Second) // as long as the suite leaves between the two
+		a.provesBy(t, key, "new")
+		v.check(t, a.redeem(t, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {first.text("refresh_token")}, "scope": {first.text("scope")}}), "").userinfo(t, v)
 	}},
 	{"OIDCCServerRotateKeys", func(t *testing.T, r *relying) {
 		before := r.c.keySet(t)

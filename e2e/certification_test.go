@@ -44,6 +44,7 @@ type certified struct {
 	keys     jose.JSONWebKeySet
 
 	one, two, post *relying
+	suite          *suiteHost
 
 	// jar is that of a browser in which the person is signed in and has allowed the
 	// first app.
@@ -66,8 +67,10 @@ func prepareCertified(t *testing.T) *certified {
 	t.Helper()
 	address := freePort(t)
 	cert, key, client := certificate(t, address)
-	c := &certified{client: client, username: "jane"}
-	c.s = startServe(t, newDir(), address, client, "https://auth.test", "--tls-cert", cert, "--tls-key", key,
+	c := &certified{client: client, username: "jane", suite: newSuiteHost(t)}
+	dir := newDir()
+	moreEnviron.Store(dir, []string{"SSL_CERT_FILE=" + c.suite.cert})
+	c.s = startServe(t, dir, address, client, "https://auth.test", "--tls-cert", cert, "--tls-key", key, "--fetch-network", "127.0.0.1",
 		"--dynamic-registration", "--registration-scopes", "openid profile email address phone offline_access")
 	c.password, c.id = c.s.newAccount(t, c.username, "Jane Doe")
 	profile := filepath.Join(t.TempDir(), "profile.json")
@@ -317,12 +320,12 @@ func (v *visit) check(t testing.TB, r *reply, nonce string) *answer {
 	return &answer{r, v.idToken(t, r, nonce)}
 }
 
-// idToken holds an ID token to OpenID Connect Core §2 and §3.1.3.7, and returns its claims.
-func (v *visit) idToken(t testing.TB, r *reply, nonce string) map[string]any {
+// verified checks what the server signed, by its key set, and returns the claims.
+func (v *visit) verified(t testing.TB, text string) map[string]any {
 	t.Helper()
-	signed, err := jose.ParseSigned(r.text("id_token"), []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
-		t.Fatalf("id_token %q: %v", r.text("id_token"), err)
+		t.Fatalf("%q: %v", text, err)
 	}
 	keys := v.r.c.keys.Key(signed.Signatures[0].Header.KeyID)
 	if len(keys) != 1 || keys[0].Algorithm != "RS256" || keys[0].Use != "sig" {
@@ -334,6 +337,13 @@ func (v *visit) idToken(t testing.TB, r *reply, nonce string) map[string]any {
 	d := json.NewDecoder(bytes.NewReader(payload))
 	d.UseNumber()
 	must(t, d.Decode(&claims))
+	return claims
+}
+
+// idToken holds an ID token to OpenID Connect Core §2 and §3.1.3.7, and returns its claims.
+func (v *visit) idToken(t testing.TB, r *reply, nonce string) map[string]any {
+	t.Helper()
+	claims := v.verified(t, r.text("id_token"))
 	now := time.Now().Unix()
 	whole := func(name string) int64 {
 		number, _ := claims[name].(json.Number)
@@ -344,7 +354,7 @@ func (v *visit) idToken(t testing.TB, r *reply, nonce string) map[string]any {
 		return n
 	}
 	if claims["iss"] != v.r.c.s.base || claims["aud"] != v.r.app.ID || claims["sub"] != v.r.c.id || whole("exp") <= now || whole("iat") > now+5 || whole("auth_time") > now+5 {
-		t.Errorf("claims %s", payload)
+		t.Errorf("claims %v", claims)
 	}
 	if got, _ := claims["nonce"].(string); got != nonce {
 		t.Errorf("nonce %q, want %q", got, nonce)

@@ -24,6 +24,7 @@ import (
 type checked struct {
 	listen  string // for net.Listen
 	proxies []netip.Prefix
+	fetches []netip.Prefix // fetch_networks
 	scopes  []symbolon.Scope
 
 	resources          []oauth.Resource
@@ -51,7 +52,9 @@ func (s *settings) check() (checked, error) {
 	note(err)
 	c.listen = s.Listen
 	var perr error
-	c.proxies, perr = parseProxies(s.TrustedProxies)
+	c.proxies, perr = parseNetworks("trusted_proxy", s.TrustedProxies)
+	note(perr)
+	c.fetches, perr = parseNetworks("fetch_networks", s.FetchNetworks)
 	note(perr)
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		note(mend(fmt.Errorf("only one of tls_cert and tls_key is set"), "set both, or neither"))
@@ -189,19 +192,20 @@ func isLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-func parseProxies(list []string) ([]netip.Prefix, error) {
+// parseNetworks reads the networks of a setting. None of them may be everyone.
+func parseNetworks(setting string, list []string) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, text := range list {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			addr, aerr := netip.ParseAddr(text)
 			if aerr != nil {
-				return nil, mend(fmt.Errorf("trusted_proxy %q is not a network", text), "write it as 10.0.0.0/8, or a single address as 10.1.2.3")
+				return nil, mend(fmt.Errorf("%s %q is not a network", setting, text), "write it as 10.0.0.0/8, or a single address as 10.1.2.3")
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
 		if prefix.Bits() == 0 {
-			return nil, mend(fmt.Errorf("trusted_proxy %q is everyone", text), "name the network of the proxy alone")
+			return nil, mend(fmt.Errorf("%s %q is everyone", setting, text), "name the narrowest network that is meant")
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}

@@ -69,6 +69,8 @@ type standardSettings struct {
 	ClientCertificateHeader string `setting:"client_certificate_header" group:"standard" placeholder:"NAME" help:"Header in which the trusted proxy forwards the client's certificate; it must remove what callers send there. None by default."`
 	// ClientCA is a PEM file.
 	ClientCA string `setting:"client_ca" name:"client-ca" group:"standard" placeholder:"FILE" help:"Certificates of the authorities that issue those of apps (tls_client_auth), PEM. Without it, a trusted proxy must check them, and none that reaches this server directly counts."`
+	// FetchNetworks are reached although they are not public.
+	FetchNetworks []string `setting:"fetch_networks" name:"fetch-network" group:"standard" placeholder:"CIDR" help:"Private network of your own, in which what apps name by an address may be. Repeat it for several. None by default, and public addresses only: an app could else send this server where only it can go."`
 	// ClientDocuments and Registration let apps register themselves.
 	ClientDocuments    bool   `setting:"client_id_metadata_documents" name:"client-id-metadata-documents" group:"standard" help:"Let apps use the https URL of their metadata document as client_id. The document is fetched."`
 	Registration       bool   `setting:"dynamic_registration" name:"dynamic-registration" group:"standard" help:"Let apps register themselves (RFC 7591)."`

@@ -127,7 +127,7 @@ func TestNames(t *testing.T) {
 
 func TestTrustedProxies(t *testing.T) {
 	t.Parallel()
-	prefixes, err := parseProxies([]string{"10.1.2.3/8", "192.0.2.1", "fd00::/8", "::1"})
+	prefixes, err := parseNetworks("trusted_proxy", []string{"10.1.2.3/8", "192.0.2.1", "fd00::/8", "::1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestTrustedProxies(t *testing.T) {
 		t.Errorf("read as %v, want %s", got, want)
 	}
 	for _, bad := range []string{"", "proxy", "10.0.0.0/33", "0.0.0.0/0", "::/0", "*"} {
-		if p, err := parseProxies([]string{bad}); err == nil {
+		if p, err := parseNetworks("trusted_proxy", []string{bad}); err == nil {
 			t.Errorf("%q is read as %v", bad, p)
 		}
 	}

@@ -17,6 +17,7 @@ func (s *server) fetcher() func(ctx context.Context, url string) ([]byte, time.D
 	client := fetch.New(fetch.Options{
 		MaxBytes: maxFetched,
 		Loopback: s.sandbox != nil, // whoever tries things out has them on this computer
+		Allowed:  s.fetches,
 		Clock:    s.clock,
 	})
 	return func(ctx context.Context, url string) ([]byte, time.Duration, error) {
