@@ -58,9 +58,34 @@ const (
 	TokenJWT TokenFormat = "jwt"
 )
 
+// AppProfile is the set of rules that an app is held to.
+type AppProfile string
+
+const (
+	// ProfileDefault is OAuth 2.1, with RFC 9700, as this server keeps it for all.
+	ProfileDefault AppProfile = ""
+	// ProfileFAPI2 is the FAPI 2.0 Security Profile: stricter, whatever else the
+	// settings say.
+	ProfileFAPI2 AppProfile = "fapi2"
+	// ProfileLegacy loosens a few named rules, for an old client that cannot keep
+	// them.
+	ProfileLegacy AppProfile = "legacy"
+)
+
+// String returns the profile by the name that people give it.
+func (p AppProfile) String() string {
+	if p == ProfileDefault {
+		return "oauth2.1"
+	}
+	return string(p)
+}
+
 // Settings are what an app's owner may decide beside the fields of App. The
 // zero value is the default of each. Stores keep it as one JSON object.
 type Settings struct {
+	// Profile is the set of rules that the app is held to.
+	Profile AppProfile `json:"profile,omitempty"`
+
 	// Auth is how the app proves itself.
 	Auth AuthMethod `json:"auth,omitempty"`
 	// Keys is the app's own set of public keys, a JWK Set (RFC 7517 §5).
@@ -225,8 +250,12 @@ func (a *App) ClientID() string {
 
 // MayUse reports whether the app may use a grant. By default it may use codes
 // and refresh tokens; a sandbox app may also try client credentials (unless it
-// is public) and the device grant.
+// is public) and the device grant. With ProfileFAPI2 none may that goes around the
+// pushed request of an app that proves itself.
 func (a *App) MayUse(g GrantType) bool {
+	if a.Settings.Profile == ProfileFAPI2 && (g == GrantDevice || g == GrantAssertion) {
+		return false
+	}
 	if len(a.Settings.Grants) > 0 {
 		return slices.Contains(a.Settings.Grants, g)
 	}

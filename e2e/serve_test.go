@@ -126,6 +126,20 @@ func TestServeTLS(t *testing.T) {
 	if _, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("it speaks TLS 1.1")
 	}
+	// FAPI2-5.2-a: of TLS 1.2, what BCP 195 recommends and nothing else.
+	for suite, want := range map[uint16]bool{
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: true,
+		tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA: false, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA: false,
+		tls.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: false,
+	} {
+		c, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{suite}})
+		if (err == nil) != want {
+			t.Errorf("FAPI2-5.2-a %s: %v", tls.CipherSuiteName(suite), err)
+		}
+		if err == nil {
+			must(t, c.Close())
+		}
+	}
 	// A certificate that changes is taken up without a restart.
 	cert2, key2, client2 := certificate(t, address)
 	for from, to := range map[string]string{cert2: cert, key2: key} {

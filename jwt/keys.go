@@ -128,7 +128,7 @@ func parseKey(text []byte) (*publicKey, error) {
 	if err := jwk.UnmarshalJSON(text); err != nil {
 		return nil, no("a key is malformed, weak or too large")
 	}
-	if why := weak(jwk.Key); why != "" {
+	if why := Weak(jwk.Key); why != "" {
 		return nil, no(why)
 	}
 	k := &publicKey{id: about.ID, key: jwk.Key}
@@ -144,8 +144,9 @@ func parseKey(text []byte) (*publicKey, error) {
 	return k, nil
 }
 
-// weak says why a key is not good enough, or "".
-func weak(key any) string {
+// Weak says why a public key is not good enough for anything here, or "". A curve
+// that go-jose or crypto/x509 reads has 224 bits or more.
+func Weak(key crypto.PublicKey) string {
 	if k, ok := key.(*rsa.PublicKey); ok {
 		switch {
 		case k.N.BitLen() < rsaBits: // RFC 7518 §3.3

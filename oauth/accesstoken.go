@@ -120,7 +120,7 @@ func (e *Engine) accessToken(c *caller, t *symbolon.AccessToken) (string, error)
 	if !t.AuthAt.IsZero() {
 		claims.AuthTime, claims.ACR = t.AuthAt.Unix(), ACR(&t.Grant)
 	}
-	text, err := e.cfg.Signing.Sign(typAccess, e.cfg.SigningAlgorithm, &claims, t.IssuedAt)
+	text, err := e.cfg.Signing.Sign(typAccess, e.algorithmFor(app), &claims, t.IssuedAt)
 	if err != nil {
 		return "", storeError(err)
 	}

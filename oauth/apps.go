@@ -26,7 +26,8 @@ func newApps(store symbolon.Store) *apps {
 	return &apps{store: store, byID: make(map[symbolon.ClientID]*symbolon.App)}
 }
 
-// get returns an app that must not be changed, or nil when there is none.
+// get returns an app as its profile makes it, which must not be changed, or nil
+// when there is none.
 func (a *apps) get(ctx context.Context, id symbolon.ClientID) (*symbolon.App, error) {
 	a.mu.RLock()
 	app, edits := a.byID[id], a.edits
@@ -41,6 +42,7 @@ func (a *apps) get(ctx context.Context, id symbolon.ClientID) (*symbolon.App, er
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
+	app = byProfile(&rows[0])
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.edits == edits {
@@ -50,9 +52,9 @@ func (a *apps) get(ctx context.Context, id symbolon.ClientID) (*symbolon.App, er
 				break
 			}
 		}
-		a.byID[id] = &rows[0]
+		a.byID[id] = app
 	}
-	return &rows[0], nil
+	return app, nil
 }
 
 // plausible reports whether an id could be one of ours, so that nonsense does

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -104,6 +105,9 @@ func (e *Engine) checkAssertion(ctx context.Context, app *symbolon.App, a *asser
 	if only := app.Settings.AuthSigning; only != "" && a.token.Algorithm != only { // OpenID Connect Registration §2
 		return no("The client_assertion must be signed by the one algorithm that is registered for this app, as token_endpoint_auth_signing_alg.")
 	}
+	if !mayBeSigned(app, a.token.Algorithm) { // FAPI 2.0 §5.4.1
+		return no("The client_assertion of this app must be signed by ES256, PS256 or EdDSA: its profile is fapi2.")
+	}
 	set, err := e.appKeys(ctx, app, named(a.token.KeyID), now)
 	if err != nil {
 		return err
@@ -121,8 +125,9 @@ func (e *Engine) checkAssertion(ctx context.Context, app *symbolon.App, a *asser
 		return no("Both iss and sub of the client_assertion must be the client_id.")
 	case claims.ResponseType != nil:
 		return no("This is a request object, and proves nothing about who sends it.")
-	case !e.isAudience(claims.Audience):
-		return no("The aud of the client_assertion must be this server's issuer, as one string; the URL of its token endpoint is taken as well.")
+	}
+	if why := e.wrongAudience(app, claims.Audience); why != "" {
+		return no(why)
 	}
 	if why := claims.when(now, maxAssertion); why != "" {
 		return no("The client_assertion " + why + ".")
@@ -165,15 +170,44 @@ func minutes(d time.Duration) string {
 	return "10 minutes"
 }
 
+// wrongAudience says what is wrong with the aud of an assertion of an app, or "".
+func (e *Engine) wrongAudience(app *symbolon.App, aud json.RawMessage) string {
+	var list audience
+	switch {
+	case isFAPI(app): // FAPI 2.0 §5.3.2.1, 8
+		if e.isIssuer(aud) {
+			return ""
+		}
+		return "The aud of the client_assertion must be this server's issuer, as one string, and nothing else: the profile of this app is fapi2."
+	case e.isAudience(aud):
+		return ""
+	case looseAudience.InForce(app) && list.UnmarshalJSON(aud) == nil && len(list) > 0:
+		// Whoever else is named could use the same assertion here, so nobody else is.
+		if !slices.ContainsFunc(list, func(one string) bool { return !e.isAddress(one) }) {
+			return ""
+		}
+		return "The aud of the client_assertion names another server as well, which could use it here; it must name this one alone."
+	}
+	return "The aud of the client_assertion must be this server's issuer, as one string; the URL of its token endpoint is taken as well."
+}
+
+// isIssuer reports whether aud is the issuer, as one string.
+func (e *Engine) isIssuer(aud json.RawMessage) bool {
+	var one string
+	return bytes.HasPrefix(aud, []byte(`"`)) && json.Unmarshal(aud, &one) == nil && one == e.cfg.Issuer
+}
+
 // isAudience reports whether aud is one string that names this server. A list
 // could name others as well, who could then use the same assertion here. It is
 // compared with what is configured, never with the address that was asked.
 func (e *Engine) isAudience(aud json.RawMessage) bool {
 	var one string
-	if !bytes.HasPrefix(aud, []byte(`"`)) || json.Unmarshal(aud, &one) != nil {
-		return false
-	}
-	switch one {
+	return bytes.HasPrefix(aud, []byte(`"`)) && json.Unmarshal(aud, &one) == nil && e.isAddress(one)
+}
+
+// isAddress reports whether text names this server, in an aud.
+func (e *Engine) isAddress(text string) bool {
+	switch text {
 	case e.cfg.Issuer, e.cfg.Issuer + "/oauth2/token", e.cfg.Issuer + "/token", e.cfg.Issuer + "/oauth2/par": // RFC 9126 §2
 		return true
 	}

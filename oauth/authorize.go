@@ -247,7 +247,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	code.Name = session.Account.Name
 	code.AuthAt = session.Session.AuthAt
 	e.promise(&code, req, &wants, &session.Session)
-	code.IssuedAt, code.ExpiresAt = now, now.Add(e.cfg.CodeLifetime)
+	code.IssuedAt, code.ExpiresAt = now, now.Add(e.codeLifetime(app))
 	if e.feed.Over(&code.Grant) {
 		// All up to and including this very millisecond was ended: what were
 		// made now would be dead.
@@ -290,7 +290,8 @@ func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest, who *Acto
 func (e *Engine) provenRedirect(app *symbolon.App, req *AuthorizeRequest) error {
 	// RFC 6749 §3.1.2.3: it may be left out when there is only one; not so in OpenID
 	// Connect (Core §3.1.2.1).
-	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 && !slices.Contains(strings.Fields(req.Scope), "openid") {
+	// FAPI 2.0 §5.3.2.2, 6: there it may not.
+	if req.RedirectURI == "" && req.Standard && len(app.RedirectURIs) == 1 && !isFAPI(app) && !slices.Contains(strings.Fields(req.Scope), "openid") {
 		req.RedirectURI, req.implied = app.RedirectURIs[0], true
 	}
 	if req.RedirectURI == "" {
@@ -301,6 +302,9 @@ func (e *Engine) provenRedirect(app *symbolon.App, req *AuthorizeRequest) error 
 		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID)
 		r.Mismatch, r.Sent = app, req.RedirectURI
 		return r
+	}
+	if isFAPI(app) && !isSafeRedirect(req.RedirectURI) { // FAPI 2.0 §5.3.2.2, 8
+		return refuse(InvalidRequest, "The redirect_uri must be https, or http to a loopback IP address: the profile of this app is fapi2.").from(app.ID)
 	}
 	return nil
 }

@@ -39,6 +39,9 @@ func (e *Engine) checkCertificate(ctx context.Context, app *symbolon.App, c *Cer
 	if c == nil {
 		return no("This app proves itself by its TLS client certificate, and none reached the server.")
 	}
+	if !isKeyStrong(app, c.PublicKey) { // FAPI 2.0 §5.4.1, 2
+		return no("The key of the TLS client certificate is too weak: RSA must have 2048 bits or more.")
+	}
 	if app.Method() == symbolon.AuthSelfSignedTLS {
 		// RFC 8705 §2.2: the chain is not looked at; the key must be registered.
 		set, err := e.appKeys(ctx, app, func(s *jwt.Set) bool { return s.Has(c.PublicKey) }, now)

@@ -122,6 +122,8 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 func (e *Engine) prove(ctx context.Context, app *symbolon.App, c *Credentials, secret string, a *assertion, now time.Time) error {
 	method := app.Method()
 	switch {
+	case isFAPI(app) && !provesByKey(app): // FAPI 2.0 §5.3.2.1, 3 and 6
+		return refuse(InvalidClient, "This app has the profile fapi2, so it must prove itself by private_key_jwt or a TLS certificate; its owner can register that.")
 	case a != nil && method != symbolon.AuthKey:
 		return refuse(InvalidClient, "This app is not registered to prove itself by a client_assertion.")
 	case secret != "" && method == symbolon.AuthNone:

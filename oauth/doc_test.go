@@ -129,8 +129,8 @@ func reached(functions map[string][]*ast.FuncDecl, step string) map[string]bool 
 	var visit func(f *ast.FuncDecl)
 	visit = func(f *ast.FuncDecl) {
 		// What the feed does within is its own, and no step makes an engine: New
-		// is a field's name, too.
-		if done[f] || receiver(f) == "Feed" || f.Name.Name == "New" {
+		// is a field's name, too, as app is a variable's, not what metadata makes.
+		if done[f] || receiver(f) == "Feed" || receiver(f) == "metadata" || f.Name.Name == "New" {
 			return
 		}
 		done[f] = true

@@ -231,7 +231,7 @@ func (e *Engine) adopt(ctx context.Context, row, said *symbolon.App, now time.Ti
 	next := *said
 	next.CreatedAt, next.NotBefore, next.Version, next.Rotation = row.CreatedAt, row.NotBefore, row.Version, row.Rotation
 	// What only the owner decides stays.
-	next.RequirePKCE = row.RequirePKCE
+	next.RequirePKCE, next.Settings.Profile = row.RequirePKCE, row.Settings.Profile
 	next.Settings.Resources, next.Settings.Token = row.Settings.Resources, row.Settings.Token
 	registration := *said.Settings.Registration
 	registration.ChangedAt = row.Settings.Registration.ChangedAt

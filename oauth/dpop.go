@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,9 +37,9 @@ type proofClaims struct {
 	Nonce    string       `json:"nonce"`
 }
 
-// checkProof checks a request's DPoP proof (RFC 9449 §4.3) and returns the key
-// that it proves. Where an access token is shown, the proof must be for it.
-func (e *Engine) checkProof(ctx context.Context, p *Proof, shown string, now time.Time) (symbolon.Binding, error) {
+// checkProof checks the DPoP proof of a request of an app (RFC 9449 §4.3) and returns
+// the key that it proves. Where an access token is shown, the proof must be for it.
+func (e *Engine) checkProof(ctx context.Context, whose symbolon.ClientID, p *Proof, shown string, now time.Time) (symbolon.Binding, error) {
 	var none symbolon.Binding
 	if len(p.DPoP) != 1 {
 		return none, refuse(InvalidDPoPProof, "There must be exactly one DPoP header.")
@@ -49,6 +50,9 @@ func (e *Engine) checkProof(ctx context.Context, p *Proof, shown string, now tim
 	}
 	if token.Type != typProof {
 		return none, refuse(InvalidDPoPProof, "The typ of the DPoP proof must be dpop+jwt.")
+	}
+	if err := e.mayProve(ctx, whose, token.Algorithm); err != nil {
+		return none, err
 	}
 	payload, thumbprint, err := token.VerifyWithOwn()
 	if err != nil {
@@ -92,6 +96,23 @@ func (e *Engine) checkProof(ctx context.Context, p *Proof, shown string, now tim
 	return symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: thumbprint}, nil
 }
 
+// mayProve refuses a proof by an algorithm that the app's profile does not allow
+// (FAPI 2.0 §5.4.1). The app is looked at for the one algorithm that is not among
+// those: checking a token reads nothing else of it.
+func (e *Engine) mayProve(ctx context.Context, whose symbolon.ClientID, algorithm string) error {
+	if slices.Contains(fapiAlgorithms, algorithm) {
+		return nil
+	}
+	app, err := e.apps.get(ctx, whose)
+	switch {
+	case err != nil:
+		return storeError(err)
+	case app != nil && !mayBeSigned(app, algorithm):
+		return refuse(InvalidDPoPProof, "The DPoP proof of this app must be signed by ES256, PS256 or EdDSA: its profile is fapi2.")
+	}
+	return nil
+}
+
 // spendProof has a proof count once: on this node, and on all of those that share
 // the store (RFC 9449 §11.1).
 func (e *Engine) spendProof(ctx context.Context, key [32]byte, until, now time.Time) error {
@@ -128,23 +149,33 @@ func (e *Engine) boundTo(ctx context.Context, app *symbolon.App, p *Proof, now t
 		return none, refuse(InvalidRequest, "The tokens of this app are bound to its TLS client certificate, never to the key of a DPoP proof; leave the header DPoP out.").from(app.ID)
 	}
 	if len(p.DPoP) > 0 {
-		b, err := e.checkProof(ctx, p, "", now)
+		b, err := e.checkProof(ctx, app.ID, p, "", now)
 		if err != nil {
 			return none, storeError(err).from(app.ID)
 		}
 		return b, nil
 	}
-	if app.Settings.TLSTokens || app.Settings.BoundTokens && p.Certificate != nil {
-		if p.Certificate == nil {
-			return none, refuse(InvalidRequest, "The tokens of this app are bound to its TLS client certificate, and none reached the server.").from(app.ID)
+	switch c := p.Certificate; {
+	case app.Settings.TLSTokens && c == nil:
+		return none, refuse(InvalidRequest, "The tokens of this app are bound to its TLS client certificate, and none reached the server.").from(app.ID)
+	case mayBindTo(app, c):
+		if !isKeyStrong(app, c.PublicKey) { // FAPI 2.0 §5.4.1, 2
+			return none, refuse(InvalidRequest, "The key of the TLS client certificate is too weak: RSA must have 2048 bits or more.").from(app.ID)
 		}
-		return p.Certificate.binding(), nil
-	}
-	if app.Settings.BoundTokens {
-		// RFC 9449 §5.2.
-		return none, refuse(InvalidDPoPProof, "This app gets only tokens that are bound to a key; send a DPoP proof.").from(app.ID)
+		return c.binding(), nil
+	case app.Settings.BoundTokens, isFAPI(app):
+		// RFC 9449 §5.2, FAPI 2.0 §5.3.2.1, 4. The proof is missing, not invalid.
+		return none, refuse(InvalidRequest, "This app gets only tokens that are bound to a key; send a DPoP proof.").from(app.ID)
 	}
 	return none, nil
+}
+
+// mayBindTo reports whether the tokens of an app are bound to its certificate where
+// there is no DPoP proof. One of FAPI 2.0 that is to use DPoP does (RFC 9449 §5.2), also
+// where a certificate is how it proves itself.
+func mayBindTo(app *symbolon.App, c *Certificate) bool {
+	s := &app.Settings
+	return c != nil && (s.TLSTokens || s.BoundTokens != isFAPI(app))
 }
 
 // Shown is an access token as it was shown, and what proves that whoever shows it
@@ -174,7 +205,7 @@ func (e *Engine) held(ctx context.Context, s *Shown) (*symbolon.AccessToken, err
 		s.DPoP = true
 		return nil, s.challenged(refuse(InvalidToken, "The access token is bound to a key; send it as Authorization: DPoP TOKEN, with a DPoP proof.").from(token.Client))
 	case bound == symbolon.BoundByDPoP:
-		proven, err := e.checkProof(ctx, &s.Proof, s.Token, e.clock.Now())
+		proven, err := e.checkProof(ctx, token.Client, &s.Proof, s.Token, e.clock.Now())
 		if err != nil {
 			return nil, s.challenged(storeError(err).from(token.Client))
 		}

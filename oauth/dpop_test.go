@@ -152,7 +152,7 @@ func TestProof(t *testing.T) {
 		})
 	}
 	// RFC9449-4.3-7: what counts is the URL of the issuer.
-	if _, err := w.checkProof(w.ctx, &Proof{Method: "POST", URL: "https://as.test/oauth2/token", DPoP: good(claimsOf{"htu": "http://127.0.0.1:8080/oauth2/token"})}, "", w.clock.Now()); err == nil {
+	if _, err := w.checkProof(w.ctx, "", &Proof{Method: "POST", URL: "https://as.test/oauth2/token", DPoP: good(claimsOf{"htu": "http://127.0.0.1:8080/oauth2/token"})}, "", w.clock.Now()); err == nil {
 		t.Error("the address behind the proxy counts")
 	}
 }
@@ -163,7 +163,7 @@ func TestProofReplay(t *testing.T) {
 	key, other := newPair(t, "k", jose.ES256), newPair(t, "k", jose.ES256)
 	claims := w.proofOf("POST", tokenURL)
 	check := func(k keyPair, method, url string, c claimsOf) error {
-		_, err := w.checkProof(w.ctx, &Proof{Method: method, URL: url, DPoP: []string{k.proves(t, c)}}, "", w.clock.Now())
+		_, err := w.checkProof(w.ctx, "", &Proof{Method: method, URL: url, DPoP: []string{k.proves(t, c)}}, "", w.clock.Now())
 		return err
 	}
 	w.ok(check(key, "POST", tokenURL, claims))
@@ -184,7 +184,7 @@ func TestProofReplay(t *testing.T) {
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
-			if _, err := w.checkProof(w.ctx, &Proof{Method: "POST", URL: tokenURL, DPoP: []string{proof}}, "", w.clock.Now()); err == nil {
+			if _, err := w.checkProof(w.ctx, "", &Proof{Method: "POST", URL: tokenURL, DPoP: []string{proof}}, "", w.clock.Now()); err == nil {
 				won.Add(1)
 			}
 		})
@@ -202,7 +202,7 @@ func TestProofReplayAtAnotherNode(t *testing.T) {
 	key := newPair(t, "k", jose.ES256)
 	nodes := []*Engine{w.Engine, New(w.cfg, w.store, w.ring, w.clock, w.feed)}
 	take := func(n int, proof string) error {
-		_, err := nodes[n].checkProof(w.ctx, &Proof{Method: "POST", URL: tokenURL, DPoP: []string{proof}}, "", w.clock.Now())
+		_, err := nodes[n].checkProof(w.ctx, "", &Proof{Method: "POST", URL: tokenURL, DPoP: []string{proof}}, "", w.clock.Now())
 		return err
 	}
 	proof := key.proves(t, w.proofOf("POST", tokenURL))
@@ -311,10 +311,10 @@ func TestBoundRefresh(t *testing.T) {
 		refresh := w.connected(&w.C1).RefreshToken
 		w.edit(w.C1.ID, func(a *symbolon.App) { a.Settings.BoundTokens = true })
 		_, err := w.refresh(&w.C1, refresh)
-		w.refused(err, InvalidDPoPProof)
+		w.refused(err, InvalidRequest)
 		code := w.code(&w.C1)
 		_, err = w.redeem(&w.C1, code)
-		w.refused(err, InvalidDPoPProof)
+		w.refused(err, InvalidRequest)
 		bound, err := w.proven(key, w.codeRequest(&w.C1, code))
 		w.ok(err)
 		w.ok(w.show(key, bound.AccessToken, nil))
@@ -326,7 +326,7 @@ func TestNonce(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.RequireDPoPNonce = true })
 	key := newPair(t, "k", jose.ES256)
 	try := func(changes claimsOf) error {
-		_, err := w.checkProof(w.ctx, &Proof{Method: "POST", URL: tokenURL, DPoP: []string{key.proves(t, w.proofOf("POST", tokenURL).with(changes))}}, "", w.clock.Now())
+		_, err := w.checkProof(w.ctx, "", &Proof{Method: "POST", URL: tokenURL, DPoP: []string{key.proves(t, w.proofOf("POST", tokenURL).with(changes))}}, "", w.clock.Now())
 		return err
 	}
 	fresh := func() string {
@@ -382,7 +382,7 @@ func FuzzProof(f *testing.F) {
 	f.Add(key.proves(f, w.proofOf("POST", tokenURL)), tokenURL)
 	f.Add("eyJhbGciOiJub25lIn0.e30.", "https://AS.test:443/%6Fauth2/token?x#y")
 	f.Fuzz(func(t *testing.T, text, url string) {
-		_, err := w.checkProof(w.ctx, &Proof{Method: "POST", URL: tokenURL, DPoP: []string{text}}, "", w.clock.Now())
+		_, err := w.checkProof(w.ctx, "", &Proof{Method: "POST", URL: tokenURL, DPoP: []string{text}}, "", w.clock.Now())
 		var e *Error
 		if err != nil && (!errors.As(err, &e) || e.Refusal != InvalidDPoPProof && e.Refusal != UseDPoPNonce) {
 			t.Fatalf("%v", err)

@@ -129,7 +129,7 @@ func (e *Engine) Introspect(ctx context.Context, q *TokenQuery) (*Introspection,
 		}
 	}
 	if answer.Signed {
-		text, err := e.cfg.Signing.Sign(typIntrospection, e.cfg.SigningAlgorithm, map[string]any{
+		text, err := e.cfg.Signing.Sign(typIntrospection, e.algorithmFor(c.app), map[string]any{
 			"iss": e.cfg.Issuer, "aud": c.app.ClientID(), "iat": c.now.Unix(), "token_introspection": json.RawMessage(answer.Body),
 		}, c.now)
 		if err != nil {
@@ -224,7 +224,7 @@ func (e *Engine) liveRefresh(ctx context.Context, c *caller, text string) (*symb
 	}
 	// The predecessor still counts while its successor has not been used.
 	row := &rows[0]
-	graced := token.Seq+1 == row.Seq && (!c.app.Public || c.now.Sub(row.RefreshedAt) <= e.cfg.PublicGrace)
+	graced := token.Seq+1 == row.Seq && (!c.app.Public || looseLateRetry.InForce(c.app) || c.now.Sub(row.RefreshedAt) <= e.cfg.PublicGrace)
 	if token.Seq < row.Seq && !graced {
 		return nil, nil
 	}

@@ -132,7 +132,7 @@ var ledger = map[string][]row{
 		{"RFC7523-3-a", "TestAssertion", ""},
 		{"RFC7523-3-b", "TestAssertion", ""},
 		{"RFC9126-2-aud", "TestAssertion", ""},
-		{"FAPI2-AUD-a", "later", "issue 5: the FAPI profile, which takes the issuer alone"},
+		{"FAPI2-AUD-a", "TestRulesOfFAPI2", ""},
 		{"RFC7523-3-c", "TestAssertion", ""},
 		{"RFC7523-3-d", "TestAssertion", ""},
 		{"OIDCC-9-a", "TestAssertionReplay", ""},
@@ -382,6 +382,18 @@ var ledger = map[string][]row{
 		{"RFC9449-8.2-a", "elsewhere", ""},
 		{"RFC9449-4.3-7", "elsewhere", ""},
 	},
+	"A18": { // FAPI 2.0 Security Profile
+		{"FAPI2-5.3.2.1-a", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.3.2.1-b", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.3.2.1-c", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.3.2.1-d", "TestFAPI2", ""},
+		{"FAPI2-5.3.2.2-a", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.3.2.2-b", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.3.2.2-c", "TestFAPI2", ""},
+		{"FAPI2-5.4-a", "TestRulesOfFAPI2", ""},
+		{"FAPI2-5.2-a", "elsewhere", ""},
+		{"FAPI2-MSG-a", "TestSignedRequestOfFAPI2", ""},
+	},
 	"A20": { // browser clients, HTTP hygiene
 		{"BBA-CORS-a", "elsewhere", ""},
 		{"BBA-CORS-b", "TestOrigins", ""},
@@ -428,7 +440,7 @@ var ledger = map[string][]row{
 
 // sizes are how many rows each group of the ledger has: one that is forgotten
 // shows.
-var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A6": 25, "A7": 22, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A15": 16, "A16": 17, "A19": 7, "A20": 10, "B": 65}
+var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A6": 25, "A7": 22, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A15": 16, "A16": 17, "A18": 10, "A19": 7, "A20": 10, "B": 65}
 
 func TestLedger(t *testing.T) {
 	named := make(map[string]map[string]bool) // test → the names and comments in it

@@ -106,7 +106,7 @@ func (e *Engine) Push(ctx context.Context, req *PushRequest) (*Pushed, error) {
 	}
 	if len(req.Proof.DPoP) > 0 {
 		// RFC 9449 §10.1: the code is bound to the key, as by dpop_jkt.
-		proven, err := e.checkProof(ctx, &req.Proof, "", now)
+		proven, err := e.checkProof(ctx, app.ID, &req.Proof, "", now)
 		if err != nil {
 			return nil, storeError(err).from(app.ID)
 		}

@@ -274,7 +274,7 @@ func TestCodeBoundToKey(t *testing.T) {
 	w := newWorld(t)
 	key, other := newPair(t, "k", jose.ES256), newPair(t, "k", jose.ES256)
 	jkt := func(k keyPair) string {
-		b, err := w.checkProof(w.ctx, &Proof{Method: "POST", URL: tokenURL, DPoP: []string{k.proves(t, w.proofOf("POST", tokenURL))}}, "", w.clock.Now())
+		b, err := w.checkProof(w.ctx, "", &Proof{Method: "POST", URL: tokenURL, DPoP: []string{k.proves(t, w.proofOf("POST", tokenURL))}}, "", w.clock.Now())
 		w.ok(err)
 		return confirm(b).JKT
 	}

@@ -195,10 +195,10 @@ func skip(d *json.Decoder) error {
 	return nil
 }
 
-// get returns the value of a parameter that may appear once, or "" when it is
+// value returns the value of a parameter that may appear once, or "" when it is
 // absent; an empty value counts as absent (RFC 6749 §3.1). The fault says what
 // is wrong with it, or is "".
-func (p *Params) get(name string) (value, fault string) {
+func (p *Params) single(name string) (value, fault string) {
 	seen := false
 	for i := range p.pairs {
 		if p.pairs[i].name != name {
@@ -246,7 +246,7 @@ type fields struct {
 }
 
 func (f *fields) read(name string) string {
-	value, fault := f.params.get(name)
+	value, fault := f.params.single(name)
 	f.note(name, fault)
 	return value
 }
@@ -271,7 +271,7 @@ func (f *fields) note(name, fault string) {
 // First returns the value of a parameter that must appear exactly once, or ""
 // when it does not or is faulty.
 func (p *Params) First(name string) string {
-	value, fault := p.get(name)
+	value, fault := p.single(name)
 	if fault != "" {
 		return ""
 	}

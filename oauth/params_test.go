@@ -51,7 +51,7 @@ func TestParseForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, fault := p.get("a")
+			got, fault := p.single("a")
 			if fault != tt.fault || fault == "" && got != tt.want {
 				t.Errorf("%q: %q, fault %q", tt.text, got, fault)
 			}
@@ -126,7 +126,7 @@ func TestParseJSON(t *testing.T) {
 			if err != nil {
 				return
 			}
-			got, fault := p.get("a")
+			got, fault := p.single("a")
 			if fault != tt.fault || fault == "" && got != tt.want {
 				t.Errorf("%q, fault %q", got, fault)
 			}
@@ -178,7 +178,7 @@ func FuzzParseForm(f *testing.F) {
 			}
 		}
 		for name, values := range want {
-			got, fault := p.get(name)
+			got, fault := p.single(name)
 			switch {
 			case len(values) > 1:
 				if fault != faultRepeated {
@@ -218,7 +218,7 @@ func FuzzParseJSON(f *testing.F) {
 			t.Fatalf("%q is accepted and is no JSON: %v", text, err)
 		}
 		for name, value := range want {
-			got, fault := p.get(name)
+			got, fault := p.single(name)
 			s, isString := value.(string)
 			switch {
 			case fault == faultRepeated:
@@ -259,8 +259,8 @@ func TestFormAndJSONAreRead(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range tokenNames {
-			v1, f1 := p.get(name)
-			v2, f2 := q.get(name)
+			v1, f1 := p.single(name)
+			v2, f2 := q.single(name)
 			if v1 != v2 || f1 != f2 {
 				t.Fatalf("%s is %q (%s) in a form and %q (%s) in JSON", name, v1, f1, v2, f2)
 			}

@@ -17,12 +17,20 @@ func readChallenge(app *symbolon.App, challenge, method string, into *symbolon.C
 		switch {
 		case method != "":
 			return "A code_challenge_method was sent without a code_challenge."
-		case app.Public:
+		case app.Public && !looseNoChallenge.InForce(app):
 			// RFC 9700 §2.1.1: public clients must use PKCE.
 			return "This app has no secret, so it must send a code_challenge with code_challenge_method=S256 (PKCE, RFC 7636)."
 		case app.RequirePKCE:
 			return "The owner of this app requires a code_challenge with code_challenge_method=S256 (PKCE, RFC 7636)."
 		}
+		return ""
+	}
+	if (method == "plain" || method == "") && loosePlain.InForce(app) {
+		// The verifier is the challenge itself; checkVerifier compares hashes.
+		if !isVerifier(challenge) {
+			return "The code_challenge must have 43 to 128 letters, digits, hyphens, dots, underscores and tildes."
+		}
+		into.HasChallenge, into.Challenge = true, sha256.Sum256([]byte(challenge))
 		return ""
 	}
 	// RFC 7636 §4.3: an absent method means "plain", which RFC 9700 §2.1.1
@@ -52,15 +60,8 @@ func checkVerifier(code *symbolon.Code, verifier string) string {
 		// RFC 9700 §4.8.2: a verifier without a challenge is a downgrade.
 		return "A code_verifier was sent, but the authorization request had no code_challenge."
 	}
-	// RFC 7636 §4.1: 43 to 128 unreserved characters.
-	if len(verifier) < 43 || len(verifier) > 128 {
-		return "The code_verifier must have 43 to 128 characters."
-	}
-	for i := range len(verifier) {
-		c := verifier[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
-			return "The code_verifier may have letters, digits, hyphens, dots, underscores and tildes only."
-		}
+	if !isVerifier(verifier) {
+		return "The code_verifier must have 43 to 128 characters: letters, digits, hyphens, dots, underscores and tildes."
 	}
 	// RFC 7636 §4.6.
 	hash := sha256.Sum256([]byte(verifier))
@@ -68,4 +69,16 @@ func checkVerifier(code *symbolon.Code, verifier string) string {
 		return "The code_verifier does not belong to the code_challenge of the authorization request."
 	}
 	return ""
+}
+
+// isVerifier reports whether text is a code verifier: 43 to 128 unreserved characters
+// (RFC 7636 §4.1).
+func isVerifier(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '~' {
+			return false
+		}
+	}
+	return len(text) >= 43 && len(text) <= 128
 }

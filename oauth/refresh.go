@@ -76,7 +76,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	if !now.Before(change.ExpiresAt) {
 		return nil, c.no(InvalidGrant, "The connection is older than connections may become; the account must be connected anew.")
 	}
-	if app.Public {
+	if app.Public && !looseLateRetry.InForce(app) {
 		change.Grace = e.cfg.PublicGrace
 	}
 	outcome, err := e.store.Refresh(context.WithoutCancel(ctx), change)

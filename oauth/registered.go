@@ -89,6 +89,7 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 	}
 	next.NotBefore, next.Version, next.Secrets = app.NotBefore, app.Version, app.Secrets
 	next.Rotation, next.RequirePKCE = app.Rotation, app.RequirePKCE
+	next.Settings.Profile = app.Settings.Profile
 	next.Settings.Resources, next.Settings.Token = app.Settings.Resources, app.Settings.Token
 	was, is := app.Settings.Registration, next.Settings.Registration
 	is.Token, is.ExpiresAt, is.ChangedAt, is.Digest = was.Token, was.ExpiresAt, was.ChangedAt, digest(&next)

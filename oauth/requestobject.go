@@ -37,6 +37,9 @@ func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string,
 	if only := app.Settings.RequestSigning; only != "" && token.Algorithm != only { // OpenID Connect Registration §2
 		return nil, no("The request object must be signed by the one algorithm that is registered for this app, as request_object_signing_alg.")
 	}
+	if !mayBeSigned(app, token.Algorithm) { // FAPI 2.0 §5.4.1
+		return nil, no("The request object of this app must be signed by ES256, PS256 or EdDSA: its profile is fapi2.")
+	}
 	if app.Settings.Keys == "" && app.Settings.KeysURI == "" {
 		return nil, no("This app has registered no public key by which its request objects could be checked.")
 	}
@@ -66,6 +69,8 @@ func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string,
 		return nil, no("A request object must not have the client_id as sub: it could be taken for an assertion.")
 	case !e.namesIssuer(claims.Audience):
 		return nil, no("The aud of the request object must be this server's issuer, or a list with it.")
+	case isFAPI(app) && claims.NotBefore == nil: // FAPI 2.0 Message Signing §5.3.1
+		return nil, no("The request object of this app needs an nbf: its profile is fapi2.")
 	case members["request"] != nil || members["request_uri"] != nil: // RFC 9101 §4
 		return nil, refuse(InvalidRequest, "A request object must not have request or request_uri inside.")
 	}

@@ -145,7 +145,7 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	if err := e.open(seal.Code, req.Code, &code, now); err != nil {
 		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error())
 	}
-	if req.RedirectURI == "" && !(req.Standard && (code.ImpliedURI || code.HasChallenge)) {
+	if req.RedirectURI == "" && !(req.Standard && (code.ImpliedURI || code.HasChallenge || looseNoRedirect.InForce(app))) {
 		return nil, c.no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.")
 	}
 

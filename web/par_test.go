@@ -115,7 +115,7 @@ func TestPARInBrowser(t *testing.T) {
 	}
 	_, page := visit("GET", start, nil)
 	resp, page := visit("POST", "/sign-in", url.Values{"flow": {flow(page)}, "sandbox": {string(jane)}})
-	if resp.StatusCode != 303 {
+	if resp.StatusCode != 303 { // FAPI2 rule see-other
 		t.Fatalf("signing in: %d %s", resp.StatusCode, page)
 	}
 	next := resp.Header.Get("Location")

@@ -94,6 +94,7 @@ func TestUserinfoEndpoint(t *testing.T) {
 	}{
 		{"no token", "GET", nil, nil, 401, `Bearer realm=`},
 		{"an empty form", "POST", url.Values{}, nil, 401, `Bearer realm=`},
+		// FAPI2 rule no-query-tokens.
 		{"in the query", "GET", nil, nil, 401, `Bearer realm=`},
 		{"an ID token", "GET", nil, []string{"Authorization", "Bearer " + tokens["id_token"].(string)}, 401, `error="invalid_token"`},
 		{"an ID token in a form", "POST", url.Values{"access_token": {tokens["id_token"].(string)}}, nil, 401, `error="invalid_token"`},

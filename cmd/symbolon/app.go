@@ -19,6 +19,7 @@ type appCmds struct {
 	Edit         appEditCmd         `cmd:"" help:"Change an app; what is not named stays."`
 	RotateSecret appRotateSecretCmd `cmd:"" help:"Give an app a further secret; the old ones keep working."`
 	RetireSecret appRetireSecretCmd `cmd:"" help:"Stop honouring a secret of an app."`
+	Check        appCheckCmd        `cmd:"" help:"Hold an app to the rules of its profile, and of the others."`
 	Delete       appDeleteCmd       `cmd:"" help:"Delete an app and end all its connections."`
 }
 
@@ -68,6 +69,9 @@ func checkApp(app *symbolon.App) error {
 			return fmt.Errorf("redirect URI %q is there twice", uri)
 		}
 		seen[uri] = true
+	}
+	if err := checkAppProfile(app); err != nil {
+		return err
 	}
 	if app.Public && app.Rotation == symbolon.RotateNever {
 		// RFC 9700 §4.14.2: nothing else would show that the token was stolen.

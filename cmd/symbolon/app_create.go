@@ -68,6 +68,7 @@ func (c *appCreateCmd) Run(sh *shell) error {
 		}
 		d.settle(sh.ctx)
 		sh.remarkScopes(&app)
+		c.remarkProfile(sh)
 		view := viewApp(&app)
 		view.ClientSecret = plain
 		if c.JSON {

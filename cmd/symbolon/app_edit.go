@@ -57,6 +57,7 @@ func (c *appEditCmd) Run(sh *shell) error {
 		if c.Auth != nil {
 			sh.remarkSecrets(&app)
 		}
+		c.remarkProfile(sh)
 		view := viewApp(&app)
 		if c.JSON {
 			return sh.printJSON(view)

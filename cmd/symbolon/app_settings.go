@@ -17,6 +17,7 @@ import (
 // settingFlags are what an owner may decide about an app beside what every app
 // has. Each that is not given leaves the app as it is.
 type settingFlags struct {
+	Profile             *string  `enum:"oauth2.1,fapi2,legacy" help:"The rules that the app is held to. “oauth2.1”: those for all, the default. “fapi2”: the FAPI 2.0 Security Profile; it sets what it implies. “legacy”: a few rules are loosened, for an old client. “symbolon app check” tells more."`
 	Auth                *string  `placeholder:"METHOD" help:"How the app proves itself: client_secret (in HTTP Basic or in the body), client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, or none for a public app."`
 	Keys                *string  `placeholder:"FILE" help:"The app's public keys, a JWK Set; empty for none."`
 	KeysURI             *string  `name:"keys-uri" placeholder:"URL" help:"Where the app publishes its JWK Set instead, https; empty for none."`
@@ -41,6 +42,9 @@ type settingFlags struct {
 	BackchannelSession  *bool    `name:"backchannel-logout-session-required" negatable:"" help:"The app wants to be told which session has ended; it is in either case."`
 	ExchangeFor         []string `name:"exchange-for" sep:"none" placeholder:"CLIENT_ID" help:"An app whose tokens this one may exchange, or * for all. Repeat it for several; empty for none."`
 	Impersonate         *bool    `negatable:"" help:"The app may exchange tokens without saying in them that it acts."`
+
+	// implied are the flags that Profile stands for and that were not so before.
+	implied []string
 }
 
 // authSecret is what AuthSecret is called here: it has no name of its own.
@@ -67,6 +71,10 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 			return false, err
 		}
 		changed = true
+	}
+	if c.Profile != nil {
+		set(&s.TLSTokens, c.TLSTokens, &changed)
+		c.implied, changed = adoptProfile(app, *c.Profile), true
 	}
 	if c.Keys != nil {
 		if s.Keys, err = readKeys(*c.Keys); err != nil {

@@ -17,6 +17,7 @@ type appView struct {
 	Name         string       `json:"name"`
 	Home         string       `json:"home,omitempty"`
 	Public       bool         `json:"public"`
+	Profile      string       `json:"profile"`
 	RedirectURIs []string     `json:"redirect_uris"`
 	Scope        string       `json:"scope"`
 	Rotation     string       `json:"rotation"`
@@ -25,6 +26,8 @@ type appView struct {
 	CreatedAt    stamp        `json:"created_at"`
 	Secrets      []secretView `json:"secrets"`
 	settingsView
+	// loosened are the rules that its profile loosens for it, by name.
+	loosened []string
 }
 
 // secretView is a live secret as --json prints it: never the secret itself.
@@ -91,6 +94,7 @@ func viewApp(app *symbolon.App) appView {
 		Name:         app.Name,
 		Home:         app.Home,
 		Public:       app.Public,
+		Profile:      app.Settings.Profile.String(),
 		RedirectURIs: append([]string{}, app.RedirectURIs...),
 		Scope:        app.Scope.String(),
 		Rotation:     string(app.Rotation),
@@ -99,6 +103,9 @@ func viewApp(app *symbolon.App) appView {
 		CreatedAt:    stamp(app.CreatedAt),
 		Secrets:      []secretView{},
 		settingsView: viewSettings(app),
+	}
+	for _, l := range loosened(app) {
+		v.loosened = append(v.loosened, l.Name)
 	}
 	for _, s := range app.Secrets {
 		v.Secrets = append(v.Secrets, secretView{ID: s.ID, CreatedAt: stamp(s.CreatedAt)})
@@ -165,6 +172,7 @@ func (v *appView) print(sh *shell) error {
 		{"name", v.Name},
 		{"home", orDash(v.Home)},
 		{"kind", kind},
+		{"profile", v.Profile},
 		{"scope", orDash(v.Scope)},
 		{"rotation", v.Rotation},
 		{"created", whenStamp(v.CreatedAt)},
@@ -174,6 +182,9 @@ func (v *appView) print(sh *shell) error {
 	}
 	for i, s := range v.Secrets {
 		rows = append(rows, []string{label(i, "secrets"), s.ID + "  made " + whenStamp(s.CreatedAt)})
+	}
+	for i, name := range v.loosened {
+		rows = append(rows, []string{label(i, "loosened"), name})
 	}
 	rows = append(rows, v.rows()...)
 	if v.ClientSecret != "" {

@@ -70,12 +70,19 @@ func (p *pair) state() ([2]fileState, error) {
 	return states, nil
 }
 
+// recommended are the cipher suites of TLS 1.2 that BCP 195 recommends (RFC 9325 §4.2, FAPI
+// 2.0 §5.2.2). Those of TLS 1.3 are all good, and not ours to choose.
+var recommended = []uint16{
+	tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+}
+
 // config returns how TLS is spoken. While ask holds, clients are asked for a
 // certificate, which none need have and which is not verified here: an app proves
 // itself by one (RFC 8705 §2), package oauth knows by which. Otherwise nobody is
 // asked, since a browser that has a certificate shows a dialog then.
 func (p *pair) config(ask *atomic.Bool) *tls.Config {
-	quiet := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: p.certificate, NextProtos: []string{"h2", "http/1.1"}}
+	quiet := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: recommended, GetCertificate: p.certificate, NextProtos: []string{"h2", "http/1.1"}}
 	asking := quiet.Clone() // once, since it has the keys of the sessions that are resumed
 	asking.ClientAuth = tls.RequestClientCert
 	quiet.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
