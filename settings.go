@@ -130,6 +130,13 @@ type Settings struct {
 	// SignedIntrospection: the app gets signed answers (RFC 9701).
 	SignedIntrospection bool `json:"signed_introspection,omitempty"`
 
+	// ResponseSigning is how answers to authorization requests are signed, where a
+	// request asks for one that is (JARM §3, authorization_signed_response_alg); that
+	// of ResponseAlgorithm when it is empty. RequireSignedResponse refuses requests
+	// that do not ask for it.
+	ResponseSigning       string `json:"authorization_signed_response_alg,omitempty"`
+	RequireSignedResponse bool   `json:"require_signed_response,omitempty"`
+
 	// OpenID is what the app wants of OpenID Connect.
 	OpenID OpenID `json:"openid,omitzero"`
 
@@ -173,6 +180,15 @@ type OpenID struct {
 	// app wants to know which one; it is told in either case.
 	BackchannelLogoutURI             string `json:"backchannel_logout_uri,omitempty"`
 	BackchannelLogoutSessionRequired bool   `json:"backchannel_logout_session_required,omitempty"`
+}
+
+// ResponseAlgorithm returns the algorithm of the app's signed answers: RS256 when it
+// registered none, as the standard has it.
+func (s *Settings) ResponseAlgorithm() string {
+	if s.ResponseSigning == "" {
+		return "RS256"
+	}
+	return s.ResponseSigning
 }
 
 // SigningAlgorithm returns the algorithm of the app's ID tokens: RS256 when it

@@ -59,6 +59,8 @@ var browserTests = []struct {
 	{"looks of consent", testLooksOfConsent},
 	{"looks of refusals", testLooksOfRefusals},
 	{"looks of documents", testLooksOfDocuments},
+	{"form post", testFormPost},
+	{"looks of form post", testLooksOfFormPost},
 	{"device", testDevice},
 	{"forms for a device", testDeviceForms},
 	{"details", testDetails},

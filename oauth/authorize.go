@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/seal"
 )
 
 // AuthorizeRequest is an authorization request (RFC 6749 §4.1.1, RFC 7636 §4.3,
@@ -35,7 +34,9 @@ type AuthorizeRequest struct {
 	// that is sent beside them is ignored.
 	RequestURI string
 	Object     string
-	OpenID     OpenIDRequest
+	// ResponseMode is how the answer is to come back; ModeQuery where it is empty.
+	ResponseMode string
+	OpenID       OpenIDRequest
 	// Standard is set on the standard surface: a redirect URI and a scope that go
 	// without saying may be left out.
 	Standard bool
@@ -48,7 +49,7 @@ type AuthorizeRequest struct {
 
 // authorizeNames are the parameters of an authorization request.
 var authorizeNames = []string{"client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "login_hint", "prompt", "authorization_details", "dpop_jkt", "resource", "request", "request_uri",
-	"nonce", "max_age", "claims", "acr_values", "id_token_hint", "display", "ui_locales"}
+	"response_mode", "nonce", "max_age", "claims", "acr_values", "id_token_hint", "display", "ui_locales"}
 
 // ReadAuthorize reads the parameters of an authorization request.
 func ReadAuthorize(p *Params) AuthorizeRequest {
@@ -67,6 +68,7 @@ func ReadAuthorize(p *Params) AuthorizeRequest {
 		DPoPKey:             f.read("dpop_jkt"),
 		RequestURI:          f.read("request_uri"),
 		Object:              f.read("request"),
+		ResponseMode:        f.read("response_mode"),
 	}
 	for i, value := range r.OpenID.values() {
 		*value = f.read(openIDNames[i])
@@ -103,6 +105,9 @@ func (r *AuthorizeRequest) plainQuery() string {
 		if value != "" {
 			q.Set(authorizeNames[i], value)
 		}
+	}
+	if r.ResponseMode != "" {
+		q.Set("response_mode", r.ResponseMode)
 	}
 	for i, value := range r.OpenID.values() {
 		if *value != "" {
@@ -255,11 +260,9 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 		r.RetryAfter = time.Second
 		return nil, proven(r)
 	}
-	text, err := e.sealed(seal.Code, &code, now)
-	if err != nil {
+	if answer.Callback, err = e.respond(app, req, &code, now); err != nil {
 		return nil, proven(err)
 	}
-	answer.Callback = Callback{RedirectURI: req.RedirectURI, Code: text, State: req.State, Issuer: e.cfg.Issuer}
 	return answer, nil
 }
 
@@ -320,7 +323,7 @@ func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.Ap
 	if app.Settings.Registration != nil && len(who.SignedIn) == 0 && !who.Denied && !req.silent() {
 		return r
 	}
-	r.Redirect = req.RedirectURI
+	r.Redirect, r.app, r.mode = req.RedirectURI, app, req.mode()
 	if req.faults["state"] == "" {
 		r.State = req.State
 	}
@@ -344,7 +347,7 @@ const maxState = 4096
 // readAuthorization checks all that can be checked without knowing the person.
 func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code, now time.Time) (wish, error) {
 	w := wish{maxAge: -1}
-	if err := e.readPlain(req, app, code); err != nil {
+	if err := e.readPlain(req, app, code, now); err != nil {
 		return w, err
 	}
 	if err := req.readSignIn(&w); err != nil || !e.openID(code.Scope) {
@@ -354,11 +357,14 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 }
 
 // readPlain checks what is not of OpenID Connect alone.
-func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code) error {
+func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code, now time.Time) error {
 	for _, name := range authorizeNames {
 		if fault := req.faults[name]; fault != "" {
 			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
 		}
+	}
+	if err := e.checkMode(req, app, now); err != nil {
+		return err
 	}
 	switch {
 	case !app.MayUse(symbolon.GrantCode):

@@ -3,14 +3,19 @@ package oauth
 import (
 	"net/url"
 	"strings"
+
+	"github.com/symbolon/symbolon"
 )
 
 // callbackNames are the parameters that step 2 adds to a redirect URI.
-var callbackNames = []string{"code", "state", "iss", "error", "error_description", "error_uri"}
+var callbackNames = []string{"code", "state", "iss", "error", "error_description", "error_uri", "response"}
 
 // Callback is what step 2 brings to the app's redirect URI (RFC 6749 §4.1.2 and
 // §4.1.2.1, RFC 9207 §2).
 type Callback struct {
+	// App is whom it is for, and Mode how it comes there.
+	App         *symbolon.App
+	Mode        ResponseMode
 	RedirectURI string
 	// Code is set on success; Error and Description otherwise.
 	Code        string
@@ -18,37 +23,56 @@ type Callback struct {
 	Description string
 	State       string
 	Issuer      string
+
+	response string // the JWT, when Mode is signed
 }
 
-// URL returns the redirect URI with the parameters appended. The bytes of the
+// Field is a parameter of a callback.
+type Field struct{ Name, Value string }
+
+// Fields returns the parameters, as they are added to the redirect URI or posted
+// there.
+func (c *Callback) Fields() []Field {
+	if c.response != "" {
+		return []Field{{"response", c.response}} // JARM §2.3
+	}
+	return append(c.plain(), Field{"iss", c.Issuer})
+}
+
+// plain returns the parameters without the issuer.
+func (c *Callback) plain() []Field {
+	var list []Field
+	for _, f := range []Field{{"code", c.Code}, {"error", c.Error}, {"error_description", c.Description}, {"state", c.State}} {
+		if f.Value != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// URL returns the redirect URI with the parameters appended, unless Mode is Posted. The bytes of the
 // registered URI, its query included, stay as they are (RFC 6749 §3.1.2).
 func (c *Callback) URL() string {
 	var b strings.Builder
 	b.WriteString(c.RedirectURI)
 	sep := byte('?')
-	if i := strings.IndexByte(c.RedirectURI, '?'); i >= 0 {
+	if i := strings.IndexByte(c.RedirectURI, '?'); c.Mode.inFragment() {
+		sep = '#' // no registered URI has one
+	} else if i >= 0 {
 		sep = '&'
 		if i == len(c.RedirectURI)-1 {
 			sep = 0
 		}
 	}
-	add := func(name, value string) {
-		if value == "" {
-			return
-		}
+	for _, f := range c.Fields() {
 		if sep != 0 {
 			b.WriteByte(sep)
 		}
 		sep = '&'
-		b.WriteString(name)
+		b.WriteString(f.Name)
 		b.WriteByte('=')
-		b.WriteString(url.QueryEscape(value))
+		b.WriteString(url.QueryEscape(f.Value))
 	}
-	add("code", c.Code)
-	add("error", c.Error)
-	add("error_description", c.Description)
-	add("state", c.State)
-	add("iss", c.Issuer)
 	return b.String()
 }
 
@@ -58,11 +82,18 @@ func (e *Engine) Callback(refusal *Error) *Callback {
 	if refusal.Redirect == "" {
 		return nil
 	}
-	return &Callback{
+	c := &Callback{
+		App:         refusal.app,
+		Mode:        refusal.mode,
 		RedirectURI: refusal.Redirect,
 		Error:       refusal.Refusal.Code(),
 		Description: refusal.Description,
 		State:       refusal.State,
 		Issuer:      e.cfg.Issuer,
 	}
+	if e.sign(c, e.clock.Now()) != nil {
+		// There is no key: it is what the refusal says, and it comes unsigned.
+		c.Mode = ModeQuery
+	}
+	return c
 }

@@ -197,6 +197,9 @@ type Error struct {
 	RetryAfter time.Duration
 	// Err is the cause, or nil.
 	Err error
+
+	app  *symbolon.App // whom Redirect belongs to
+	mode ResponseMode  // how it is told there
 }
 
 func (e *Error) Error() string {

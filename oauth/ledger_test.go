@@ -66,7 +66,7 @@ var ledger = map[string][]row{
 		{"RFC9700-4.2.4-a", "elsewhere", ""},
 		{"OAUTH21-7.9-a", "later", "issue 6: the consent page names all, but a person cannot yet list and end connections"},
 		{"RFC6749-10.2-a", "TestPublicAppsAreAskedForEveryTime", ""},
-		{"OAUTH-FP-2", "later", "issue 5: there is no response_mode"},
+		{"OAUTH-FP-2", "TestResponseModes", ""},
 	},
 	"A2": { // code and token endpoint
 		{"RFC6749-4.1.2-c", "TestToken", ""},

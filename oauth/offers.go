@@ -56,6 +56,9 @@ func (e *Engine) Offers() Offers {
 	return o
 }
 
+// KeyGeneration grows with each change of the keys that sign.
+func (e *Engine) KeyGeneration() uint64 { return e.cfg.Signing.Generation(e.clock.Now()) }
+
 // KeySet returns the JWK Set of the keys that sign (RFC 7517 §5).
 func (e *Engine) KeySet() ([]byte, error) {
 	set, err := e.cfg.Signing.Set(e.clock.Now())

@@ -186,7 +186,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 	case oauth.NeedConsent:
 		return h.showConsent(w, r, ev, f, req, answer)
 	default:
-		return h.redirect(w, r, ev, answer.Callback.URL())
+		return h.callBack(w, r, ev, &answer.Callback)
 	}
 }
 

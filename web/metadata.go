@@ -48,7 +48,8 @@ type metadata struct {
 	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`      // client ID metadata documents
 	Documentation         string   `json:"service_documentation"`
 	Languages             []string `json:"ui_locales_supported"`
-	SubjectTypes          []string `json:"subject_types_supported"` // OpenID Connect Discovery §3
+	SubjectTypes          []string `json:"subject_types_supported"`                              // OpenID Connect Discovery §3
+	ResponseAlgorithms    []string `json:"authorization_signing_alg_values_supported,omitempty"` // JARM §4
 	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported,omitempty"`
 	UserinfoAlgorithms    []string `json:"userinfo_signing_alg_values_supported,omitempty"`
 	IDTokenKeys           []string `json:"id_token_encryption_alg_values_supported,omitempty"`
@@ -82,7 +83,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		PAREndpoint:           at("/oauth2/par"),
 		Scopes:                append(offers.Scopes, oauth.ScopeOffline),
 		ResponseTypes:         []string{"code"},
-		ResponseModes:         []string{"query"},
+		ResponseModes:         modes(len(offers.Algorithms) > 0),
 		TokenAuth:             methods,
 		TokenAuthAlgorithms:   jwt.Algorithms,
 		RevocationAuth:        methods,
@@ -102,6 +103,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		Documentation:         at("/docs"),
 		Languages:             []string{"en"},
 		SubjectTypes:          []string{"public"},
+		ResponseAlgorithms:    offers.Algorithms,
 		IDTokenAlgorithms:     offers.Algorithms,
 		ACRs:                  []string{oauth.ACROne}, // RFC 9470 §7
 	}
@@ -124,8 +126,44 @@ func (h *Handler) newMetadata() ([]byte, error) {
 	return json.Marshal(m)
 }
 
+// modes are the response modes: without a key that signs, none that is signed.
+func modes(signs bool) []string {
+	var list []string
+	for _, m := range oauth.ResponseModes {
+		if signs || !m.Signed() {
+			list = append(list, string(m))
+		}
+	}
+	return list
+}
+
+// metadataOf is the metadata document, and the generation of the keys that it is of.
+type metadataOf struct {
+	keys uint64
+	body []byte
+}
+
+// describe returns the metadata document. It is made anew when there are other keys,
+// since a key may be the first of its algorithm, or the last.
+func (h *Handler) describe() ([]byte, error) {
+	keys := h.Engine.KeyGeneration()
+	if d := h.described.Load(); d != nil && d.keys == keys {
+		return d.body, nil
+	}
+	body, err := h.newMetadata()
+	if err != nil {
+		return nil, err
+	}
+	h.described.Store(&metadataOf{keys, body})
+	return body, nil
+}
+
 // metadata answers with the document. It is made of what was configured, never
 // of what the request says, and served when the store is away.
 func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request, ev *event) error {
-	return h.writePublic(w, ev, h.described)
+	body, err := h.describe()
+	if err != nil {
+		return err
+	}
+	return h.writePublic(w, ev, body)
 }

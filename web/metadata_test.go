@@ -96,7 +96,7 @@ func TestMetadata(t *testing.T) {
 	})
 	t.Run("RFC8414-2-c RFC9207-3-a RFC9700-2.1.1-a RFC8628-4-a", func(t *testing.T) {
 		for name, want := range map[string][]string{
-			"response_types_supported": {"code"}, "response_modes_supported": {"query"}, "code_challenge_methods_supported": {"S256"},
+			"response_types_supported": {"code"}, "response_modes_supported": {"query", "fragment", "form_post", "query.jwt", "fragment.jwt", "form_post.jwt", "jwt"}, "authorization_signing_alg_values_supported": {"ES256"}, "code_challenge_methods_supported": {"S256"},
 			"scopes_supported": {"connect", "other", "r1:read", "offline_access"}, "authorization_details_types_supported": {"payment"}, "introspection_signing_alg_values_supported": {"ES256"},
 		} {
 			if got := listOf(m[name]); !slices.Equal(got, want) {

@@ -66,13 +66,12 @@ type Handler struct {
 	served  atomic.Uint64
 	// inFlight is how many requests are being answered; tell, unless nil, is told
 	// of each that was.
-	inFlight atomic.Int64
-	tell     func(Answered)
-	spans    func(Begun) Span // asked for the span of each request, unless nil
-	play     *playground      // nil outside the sandbox
-	docs     *docs
-	// described is the metadata document.
-	described []byte
+	inFlight  atomic.Int64
+	tell      func(Answered)
+	spans     func(Begun) Span // asked for the span of each request, unless nil
+	play      *playground      // nil outside the sandbox
+	docs      *docs
+	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
 
 // New returns a Handler. The error, of kind Internal, is a fault in what is
@@ -104,7 +103,7 @@ func New(o Options) (*Handler, error) {
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}
-	if h.described, err = h.newMetadata(); err != nil {
+	if _, err := h.describe(); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
 	if o.Sandbox {

@@ -26,6 +26,8 @@ type pageHeaders struct {
 	// Flow is set where the page is part of connecting an app, which may have
 	// opened it in a popup and awaits word from it: its opener is then kept.
 	Flow bool
+	// Scripts is set where the page has a script, which is one of static/.
+	Scripts bool
 }
 
 // AppView is an app as a page shows it. Every field may be hostile.

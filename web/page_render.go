@@ -184,6 +184,9 @@ func (p *Pages) draw(lang string, page Page) ([]byte, error) {
 // set writes the headers of a page.
 func (p pageHeaders) set(h http.Header) {
 	csp := "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'"
+	if p.Scripts {
+		csp += "; script-src 'self'"
+	}
 	if !p.Leads {
 		csp += "; form-action 'self'"
 	}

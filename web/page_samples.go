@@ -1,6 +1,10 @@
 package web
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/symbolon/symbolon/oauth"
+)
 
 // pageSamples returns every page with sample data, in every shape that its
 // template tells apart. Each template of pages/ is here at least once: NewPages
@@ -31,6 +35,8 @@ func pageSamples() []Page {
 		&ConsentPage{App: plain, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "127.0.0.1:49152", RedirectURI: "http://127.0.0.1:49152/callback", Loopback: true, Flow: flow,
 			Unverified: &UnverifiedView{Local: true}},
 		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, Device: "WDJB-MJHT", Flow: flow},
+		&FormPostPage{App: app, RedirectURI: "https://www.weathermill.example/oauth/callback", Host: "www.weathermill.example", Fields: []oauth.Field{{Name: "code", Value: "sym_code_sample"}, {Name: "state", Value: "s"}}},
+		&FormPostPage{App: app, RedirectURI: "https://www.weathermill.example/oauth/callback", Host: "www.weathermill.example", Fields: []oauth.Field{{Name: "error", Value: "access_denied"}}, Failed: true},
 		&DevicePage{Flow: flow},
 		&DevicePage{Code: "WDJB-MJHT", Flow: flow},
 		&DevicePage{Code: "WDJB", Error: "No device shows this code now.", Flow: flow},

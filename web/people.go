@@ -173,7 +173,7 @@ func (h *Handler) render(w http.ResponseWriter, r *http.Request, ev *event, stat
 // app where that is safe, by a page otherwise.
 func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, e *oauth.Error) {
 	if callback := h.Engine.Callback(e); callback != nil {
-		_ = h.redirect(w, r, ev, callback.URL()) // it always succeeds
+		_ = h.callBack(w, r, ev, callback) // it always succeeds
 		return
 	}
 	code := status(e.Refusal, ev.surface, false)

@@ -30,7 +30,7 @@ func (h *Handler) standardAuthorize(w http.ResponseWriter, r *http.Request, ev *
 		answer, err := h.Engine.Authorize(r.Context(), &asked, oauth.Actor{SignedIn: signedIn})
 		if err == nil {
 			ev.client, ev.account = answer.App.ID, answer.Account.ID
-			return h.redirect(w, r, ev, answer.Callback.URL())
+			return h.callBack(w, r, ev, &answer.Callback)
 		}
 		asks := oauthError(err).Refusal
 		if asks != oauth.LoginRequired && asks != oauth.ConsentRequired || slices.Contains(strings.Fields(req.Prompt), "none") {

@@ -20,6 +20,7 @@ var staticFiles embed.FS
 // staticTypes are the types of files that may be in static/.
 var staticTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
+	".js":  "text/javascript; charset=utf-8",
 	".svg": "image/svg+xml",
 	".png": "image/png",
 	".ico": "image/x-icon",

@@ -35,11 +35,11 @@ func (h *Handler) authorize(w http.ResponseWriter, r *http.Request, ev *event) e
 		return err
 	}
 	ev.client, ev.account = answer.App.ID, answer.Account.ID
-	b := appendField(nil, '{', "code", answer.Callback.Code)
-	if answer.Callback.State != "" {
-		b = appendField(b, ',', "state", answer.Callback.State)
+	var b []byte
+	sep := byte('{')
+	for _, f := range answer.Callback.Fields() {
+		b, sep = appendField(b, sep, f.Name, f.Value), ','
 	}
-	b = appendField(b, ',', "iss", answer.Callback.Issuer)
 	return writeJSON(w, ev, http.StatusOK, append(b, '}'))
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 )
 
@@ -17,9 +18,9 @@ const maxDefaultAge = 1<<31 - 1
 // and fills in the sector that goes without saying.
 func checkOpenID(app *symbolon.App) error {
 	o := &app.Settings.OpenID
-	for flag, algorithm := range map[string]string{"--id-token-alg": o.IDTokenSigning, "--userinfo-alg": o.UserinfoSigning} {
-		if algorithm != "" && !slices.Contains(signingAlgorithms, algorithm) {
-			return mend(fmt.Errorf("%s: the server has no key for %q", flag, printable(algorithm)), "the algorithms are %s", strings.Join(signingAlgorithms, " and "))
+	for flag, algorithm := range appAlgorithms(app) {
+		if algorithm != "" && !slices.Contains(jwt.Algorithms, algorithm) {
+			return mend(fmt.Errorf("%s: the server does not sign with %q", flag, printable(algorithm)), "the algorithms are %s", strings.Join(jwt.Algorithms, ", "))
 		}
 	}
 	if o.DefaultMaxAge < 0 || o.DefaultMaxAge > maxDefaultAge {
@@ -45,6 +46,30 @@ func checkOpenID(app *symbolon.App) error {
 	}
 	if u, err := url.Parse("https://" + o.Sector); err != nil || u.Host != o.Sector || u.Hostname() == "" || strings.ToLower(o.Sector) != o.Sector || len(o.Sector) > 253 {
 		return mend(fmt.Errorf("the sector %q is not a host in lower case", printable(o.Sector)), "write it as app.example.com")
+	}
+	return nil
+}
+
+// appAlgorithms are those that an app's settings name for what the server signs for
+// it, by flag.
+func appAlgorithms(app *symbolon.App) map[string]string {
+	o := &app.Settings.OpenID
+	return map[string]string{"--response-alg": app.Settings.ResponseSigning, "--id-token-alg": o.IDTokenSigning, "--userinfo-alg": o.UserinfoSigning}
+}
+
+// checkSigning looks whether there are keys for what an app wants signed.
+func (d *desk) checkSigning(sh *shell, app *symbolon.App) error {
+	for flag, algorithm := range appAlgorithms(app) {
+		if algorithm == "" || slices.Contains(signingAlgorithms, algorithm) {
+			continue // every server makes those
+		}
+		keys, err := d.store.Keys(sh.ctx, nil, false)
+		if err != nil {
+			return err
+		}
+		if activeKey(keys, algorithm, d.clock.Now()) == 0 {
+			return mend(fmt.Errorf("%s: the server has no key for %s", flag, algorithm), "make one: symbolon key rotate --signing --algorithm %s", algorithm)
+		}
 	}
 	return nil
 }

@@ -31,9 +31,11 @@ type settingFlags struct {
 	TLSTokens           *bool    `name:"tls-tokens" negatable:"" help:"Bind the app's tokens to its TLS certificate."`
 	RequirePAR          *bool    `name:"require-par" negatable:"" help:"Refuse authorization requests that were not pushed."`
 	RequireSigned       *bool    `negatable:"" help:"Refuse authorization requests that the app did not sign."`
+	RequireSignedAnswer *bool    `name:"require-signed-response" negatable:"" help:"Refuse authorization requests that do not ask for a signed answer (response_mode=jwt)."`
+	ResponseAlg         *string  `name:"response-alg" placeholder:"ALG" help:"How answers to authorization requests are signed that ask for it: RS256 (the default), ES256, PS256 or EdDSA."`
 	SignedIntrospection *bool    `negatable:"" help:"Sign what introspection answers the app."`
-	IDTokenAlg          *string  `name:"id-token-alg" placeholder:"ALG" help:"How ID tokens for the app are signed: RS256 (the default) or ES256."`
-	UserinfoAlg         *string  `name:"userinfo-alg" placeholder:"ALG" help:"Sign what userinfo answers the app: RS256 or ES256; empty for plain JSON."`
+	IDTokenAlg          *string  `name:"id-token-alg" placeholder:"ALG" help:"How ID tokens for the app are signed: RS256 (the default), ES256, PS256 or EdDSA."`
+	UserinfoAlg         *string  `name:"userinfo-alg" placeholder:"ALG" help:"Sign what userinfo answers the app: RS256, ES256, PS256 or EdDSA; empty for plain JSON."`
 	Pairwise            *bool    `negatable:"" help:"The app knows each person by a name (sub) that apps of other sectors cannot tell to be the same person's."`
 	Sector              *string  `placeholder:"HOST" help:"The host that stands for the app's sector, with --pairwise; the one of its redirect URIs, when it is left out."`
 	DefaultMaxAge       *int64   `placeholder:"SECONDS" help:"How long ago a person may have signed in, where a request with the scope openid does not say; 0 is without limit."`
@@ -104,6 +106,8 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	set(&s.TLSTokens, c.TLSTokens, &changed)
 	set(&s.RequirePAR, c.RequirePAR, &changed)
 	set(&s.RequireSigned, c.RequireSigned, &changed)
+	set(&s.RequireSignedResponse, c.RequireSignedAnswer, &changed)
+	set(&s.ResponseSigning, c.ResponseAlg, &changed)
 	set(&s.SignedIntrospection, c.SignedIntrospection, &changed)
 	set(&s.Impersonate, c.Impersonate, &changed)
 	set(&s.OpenID.IDTokenSigning, c.IDTokenAlg, &changed)
@@ -297,8 +301,8 @@ func checkTLSSubject(text string) error {
 	return nil
 }
 
-// checkOthers looks whether the apps are there that an app's settings name, and
-// whether this server is one that does what they say.
+// checkOthers looks whether the apps and the keys are there that an app's settings
+// name, and whether this server is one that does what they say.
 func (d *desk) checkOthers(sh *shell, app *symbolon.App) error {
 	if err := checkLogout(app); err != nil {
 		return err
@@ -311,5 +315,5 @@ func (d *desk) checkOthers(sh *shell, app *symbolon.App) error {
 			return err
 		}
 	}
-	return nil
+	return d.checkSigning(sh, app)
 }

@@ -56,6 +56,9 @@ type settingsView struct {
 	RequirePAR    bool `json:"require_pushed_authorization_requests,omitempty"`
 	RequireSigned bool `json:"require_signed_request_object,omitempty"`
 
+	ResponseAlg           string `json:"authorization_signed_response_alg,omitempty"`
+	RequireSignedResponse bool   `json:"require_signed_response,omitempty"`
+
 	IDTokenAlg    string `json:"id_token_signed_response_alg,omitempty"`
 	UserinfoAlg   string `json:"userinfo_signed_response_alg,omitempty"`
 	SubjectType   string `json:"subject_type,omitempty"`
@@ -118,6 +121,7 @@ func viewSettings(app *symbolon.App) settingsView {
 	v := settingsView{
 		AuthMethod: string(app.Method()), GrantTypes: []symbolon.GrantType{}, JWKSURI: s.KeysURI,
 		DPoPBound: s.BoundTokens, TLSBound: s.TLSTokens, RequirePAR: s.RequirePAR, RequireSigned: s.RequireSigned,
+		ResponseAlg: s.ResponseSigning, RequireSignedResponse: s.RequireSignedResponse,
 		Resources: s.Resources, TokenFormat: string(s.Token), API: s.API, APIResources: s.APIResources,
 		SignedIntrospection: s.SignedIntrospection, ExchangeFor: s.ExchangeFor, Impersonate: s.Impersonate,
 	}
@@ -225,6 +229,8 @@ func (v *settingsView) rows() [][]string {
 	on("tls tokens", v.TLSBound)
 	on("pushed requests only", v.RequirePAR)
 	on("signed requests only", v.RequireSigned)
+	on("signed answers only", v.RequireSignedResponse)
+	add("answers by", v.ResponseAlg)
 	on("signed introspection", v.SignedIntrospection)
 	add("id tokens by", v.IDTokenAlg)
 	add("userinfo by", v.UserinfoAlg)

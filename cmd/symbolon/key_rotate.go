@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -14,10 +15,11 @@ import (
 // keyRotateCmd makes a new sealing key, new signing keys, or a new root key.
 type keyRotateCmd struct {
 	keyPlace
-	Signing     bool `xor:"what" help:"Make new signing keys instead, one for each algorithm. They are in the key set (JWKS) at once, and sign once every API has read them there."`
-	ActiveAfter span `default:"1h" help:"How long after that new signing keys sign, 0s to 30d (${default}): at least as long as an API keeps the set."`
-	Root        bool `xor:"what" help:"Make a new root key instead, and wrap all other keys by it. Tokens do not change."`
-	JSON        bool `name:"json" help:"Print one JSON object."`
+	Signing     bool   `xor:"what" help:"Make new signing keys instead, one for each algorithm. They are in the key set (JWKS) at once, and sign once every API has read them there."`
+	Algorithm   string `placeholder:"ALG" help:"With --signing: make one for this algorithm alone, also one that there was none for: ES256, RS256, PS256 or EdDSA."`
+	ActiveAfter span   `default:"1h" help:"How long after that new signing keys sign, 0s to 30d (${default}): at least as long as an API keeps the set."`
+	Root        bool   `xor:"what" help:"Make a new root key instead, and wrap all other keys by it. Tokens do not change."`
+	JSON        bool   `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -29,6 +31,9 @@ func (keyRotateCmd) Help() string {
 func (c *keyRotateCmd) Run(sh *shell) error {
 	if time.Duration(c.ActiveAfter) > 30*24*time.Hour {
 		return fmt.Errorf("--active-after is %s, want 0s to 30d", c.ActiveAfter)
+	}
+	if c.Algorithm != "" && (!c.Signing || !slices.Contains(jwt.Algorithms, c.Algorithm)) {
+		return mend(fmt.Errorf("there are no signing keys for %q to be made", printable(c.Algorithm)), "write --signing --algorithm ALG, one of %s", strings.Join(jwt.Algorithms, ", "))
 	}
 	return c.with(sh, false, func(d *desk) error {
 		unlock, err := d.lockKeys()
@@ -95,8 +100,14 @@ func (c *keyRotateCmd) rotateSealing(sh *shell, d *desk, root *seal.RootKey, key
 func (c *keyRotateCmd) rotateSigning(sh *shell, d *desk, root *seal.RootKey, keys []symbolon.Key) error {
 	var made []symbolon.Key
 	for _, algorithm := range jwt.Algorithms {
-		// Those that sign, and those that every server has.
-		if !slices.Contains(signingAlgorithms, algorithm) && activeKey(keys, algorithm, d.clock.Now()) == 0 {
+		switch c.Algorithm {
+		case algorithm:
+		case "":
+			// Those that sign, and those that every server has.
+			if !slices.Contains(signingAlgorithms, algorithm) && activeKey(keys, algorithm, d.clock.Now()) == 0 {
+				continue
+			}
+		default:
 			continue
 		}
 		key, err := newSigningKey(root, algorithm, slices.Concat(keys, made))
