@@ -60,7 +60,7 @@ func discovers(t *testing.T, app *relying) {
 		"userinfo_signing_alg_values_supported": {"RS256"}, "request_object_signing_alg_values_supported": {"RS256"},
 		"grant_types_supported": {"authorization_code", "refresh_token"}, "scopes_supported": {"openid", "profile", "email", "address", "phone", "offline_access"},
 		"claims_supported": {"sub", "name", "email"}, "code_challenge_methods_supported": {"S256"}, "acr_values_supported": {"1"},
-		"token_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "private_key_jwt"}, "response_modes_supported": {"query"},
+		"token_endpoint_auth_methods_supported": {"client_secret_basic", "client_secret_post", "private_key_jwt"}, "response_modes_supported": {"query", "form_post"},
 	} {
 		list, _ := r.JSON[name].([]any)
 		for _, item := range list {

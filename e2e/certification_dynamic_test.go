@@ -34,12 +34,13 @@ var suiteKey = sync.OnceValue(func() *rsa.PrivateKey {
 type suiteHost struct {
 	base, cert string
 	mu         sync.Mutex
-	files      map[string]any // by path, as JSON; mu
+	files      map[string]any          // by path, as JSON; mu
+	heard      map[string][]url.Values // by path, the forms that were posted; mu
 }
 
 func newSuiteHost(t *testing.T) *suiteHost {
 	t.Helper()
-	h := &suiteHost{files: make(map[string]any)}
+	h := &suiteHost{files: make(map[string]any), heard: make(map[string][]url.Values)}
 	site := httptest.NewUnstartedServer(h)
 	var key string
 	h.cert, key, _ = certificate(t, site.Listener.Addr().String())
@@ -61,8 +62,13 @@ func (h *suiteHost) publish(path string, document any) string {
 }
 
 func (h *suiteHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	err := r.ParseForm()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if r.Method == http.MethodPost && err == nil {
+		h.heard[r.URL.Path] = append(h.heard[r.URL.Path], r.PostForm)
+		return
+	}
 	document, ok := h.files[r.URL.Path]
 	if !ok {
 		http.NotFound(w, r)

@@ -393,7 +393,7 @@ func TestForms(t *testing.T) {
 			`name="action" value="cancel" formnovalidate`, `name="action" value="choose" formnovalidate`, `name="sandbox" value="id1"`, `type="hidden" name="flow" value="f"`}},
 		{&ChoosePage{Flow: "f", Accounts: people}, []string{`action="/choose"`, `name="account" value="id1"`, `name="account" value="other"`, `name="action" value="cancel"`, `name="flow" value="f"`}},
 		{&ConsentPage{Flow: "f"}, []string{`action="/consent"`, `id="allow"`, `id="deny"`, `name="action" value="allow"`, `name="action" value="deny"`, `name="action" value="other"`, `name="flow" value="f"`}},
-		{&SignOutPage{Flow: "f", Accounts: people}, []string{`action="/sign-out"`, `name="account" value="id1"`, `name="account" value="all"`, `name="flow" value="f"`}},
+		{&SignOutPage{Flow: "f", Accounts: people}, []string{`action="/sign-out"`, `id="sign-out"`, `name="account" value="id1"`, `name="account" value="all"`, `name="flow" value="f"`}},
 	} {
 		page := drawn(t, p, c.page)
 		for _, want := range c.want {
