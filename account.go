@@ -22,6 +22,8 @@ type Account struct {
 	Password string
 	// Profile is what else apps may be told of the person.
 	Profile Profile
+	// Factors are what the person proves who they are with beside the password.
+	Factors Factors
 	// Sandbox marks an account of a sandbox server, which anyone may use.
 	Sandbox   bool
 	CreatedAt time.Time

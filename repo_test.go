@@ -134,7 +134,7 @@ func TestImportsRunOneWay(t *testing.T) {
 			"go.opentelemetry.io/otel/sdk/resource", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1",
 			"go.opentelemetry.io/proto/slim/otlp/common/v1", "go.opentelemetry.io/proto/slim/otlp/resource/v1", "go.opentelemetry.io/proto/slim/otlp/trace/v1", "google.golang.org/protobuf/proto"}},
 		"jwt":    {ours: []string{".", "seal"}, others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
-		"signin": {ours: []string{"."}, others: []string{"golang.org/x/crypto/argon2", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}},
+		"signin": {ours: []string{"."}, others: []string{"github.com/pquerna/otp", "github.com/pquerna/otp/hotp", "golang.org/x/crypto/argon2", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}},
 		"sqlite": {ours: []string{".", "gather"}, others: []string{"modernc.org/sqlite", "modernc.org/sqlite/lib", "github.com/pressly/goose/v3", "golang.org/x/sys/unix"}},
 		"postgres": {ours: []string{".", "gather"}, others: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn",
 			"github.com/jackc/pgx/v5/pgxpool", "github.com/jackc/pgx/v5/stdlib", "github.com/pressly/goose/v3", "github.com/pressly/goose/v3/lock"}},

@@ -76,7 +76,7 @@ func Tables() []Table {
 		{Name: "account", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"id", Text}, {"username", Text}, {"name", Text}, {"password", Text}, {"sandbox", Truth},
 			{"created_at", Number}, {"disabled_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
-			{"profile", Text},
+			{"profile", Text}, {"factors", Text},
 		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},

@@ -13,7 +13,6 @@ import (
 
 // later are attacks of the ledger that this suite does not make, and why.
 var later = map[string]string{
-	"B36": "acr_values: OpenID Connect",
 	"B37": "auth_time is in no token of the page's API: OpenID Connect",
 	"B46": "the revocation endpoint of the standard surface",
 	"B47": "the introspection endpoint of the standard surface",

@@ -61,6 +61,8 @@ var browserTests = []struct {
 	{"looks of documents", testLooksOfDocuments},
 	{"form post", testFormPost},
 	{"looks of form post", testLooksOfFormPost},
+	{"codes", testCodes},
+	{"step-up", testStepUp},
 	{"device", testDevice},
 	{"forms for a device", testDeviceForms},
 	{"details", testDetails},

@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// The example API of the documentation, built and run against a real server.
-func TestExampleAPI(t *testing.T) {
-	t.Parallel()
-	d := startDemo(t, newDir())
+// exampleAPI builds the example API, registers it at the server and starts it. It
+// returns where it is.
+func (d *server) exampleAPI(t *testing.T) string {
+	t.Helper()
 	binary := filepath.Join(t.TempDir(), "example-api")
 	if out, err := exec.Command("go", "build", "-o", binary, "../docs/example-api").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -39,10 +39,6 @@ func TestExampleAPI(t *testing.T) {
 	must(t, cmd.Start())
 	t.Cleanup(func() { cmd.Process.Kill(); _ = cmd.Wait() })
 	base := "http://" + listen
-	call := func(method, path string, opts ...option) *reply {
-		t.Helper()
-		return send(t, bare, request(t, method, base+path, nil, opts...))
-	}
 	for until := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		if res, err := bare.Get(base + "/"); err == nil {
 			res.Body.Close()
@@ -50,6 +46,18 @@ func TestExampleAPI(t *testing.T) {
 		} else if time.Now().After(until) {
 			t.Fatal(err)
 		}
+	}
+	return base
+}
+
+// The example API of the documentation, built and run against a real server.
+func TestExampleAPI(t *testing.T) {
+	t.Parallel()
+	d := startDemo(t, newDir())
+	base := d.exampleAPI(t)
+	call := func(method, path string, opts ...option) *reply {
+		t.Helper()
+		return send(t, bare, request(t, method, base+path, nil, opts...))
 	}
 	a := d.newApp(t, d.greet.RedirectURIs[0])
 	signed := d.newApp(t, d.greet.RedirectURIs[0], "--token-format", "jwt")

@@ -142,6 +142,9 @@ type Actor struct {
 	// registered itself; what has changed meanwhile was not allowed.
 	Allowed, Denied bool
 	Said            []byte
+	// Declined is set when the person chose to go on without the stronger sign-in that
+	// the app would like. What it demands is asked for all the same.
+	Declined bool
 }
 
 // Need is what an authorization request still needs.
@@ -154,6 +157,8 @@ const (
 	NeedSignIn
 	// NeedChoice: the person must choose one of Accounts.
 	NeedChoice
+	// NeedStepUp: the person must prove more than they have in the session of Account.
+	NeedStepUp
 	// NeedConsent: the person must allow the app Scope for Account.
 	NeedConsent
 )
@@ -172,6 +177,10 @@ type Authorization struct {
 	Details, APIs []string
 	// Callback is set when Need is NeedNothing.
 	Callback Callback
+	// StepUp is the acr to reach, when Need is NeedStepUp; Demanded says that there is
+	// no going on without.
+	StepUp   string
+	Demanded bool
 }
 
 // Authorize is step 1: it decides whether the account may be connected to the
@@ -224,10 +233,10 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 		if !who.Interactive || slices.Contains(prompt, "none") {
 			return nil, proven(cannotAsk(need))
 		}
+		wants.ask(answer, need, &session)
 		for _, s := range who.SignedIn {
 			answer.Accounts = append(answer.Accounts, s.Account)
 		}
-		answer.Need = need
 		return answer, nil
 	}
 

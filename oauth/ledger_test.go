@@ -421,7 +421,7 @@ var ledger = map[string][]row{
 		{"B32", "elsewhere", ""},
 		{"B33", "TestBrowserFlow", ""},
 		{"B34", "elsewhere", ""}, {"B35", "elsewhere", ""},
-		{"B36", "later", "issue 5: acr is in ID tokens, and there is no step-up"},
+		{"B36", "elsewhere", ""},
 		{"B37", "TestIntrospect", ""},
 		{"B38", "TestRotation", ""}, {"B39", "TestRefreshUnderConcurrency", ""}, {"B40", "TestRotation", ""}, {"B41", "TestRotation", ""},
 		{"B42", "TestRefreshUnderConcurrency", ""}, {"B43", "TestRotation", ""}, {"B44", "TestRotation", ""}, {"B45", "TestRefresh", ""},

@@ -27,13 +27,20 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 	if err != nil {
 		return none, NeedSignIn, err
 	}
+	picked := func(s symbolon.SignedIn) (symbolon.SignedIn, Need, error) {
+		asked := who.Interactive && !slices.Contains(prompt, "none")
+		if wants.lacks(&s) != "" || asked && !who.Declined && wants.wouldLike(&s) != "" {
+			return s, NeedStepUp, nil
+		}
+		return s, NeedNothing, nil
+	}
 	if len(live) == 0 {
 		return none, NeedSignIn, nil
 	}
 	if who.Chosen != "" {
 		for _, s := range live {
 			if s.Account.ID == who.Chosen {
-				return s, NeedNothing, nil
+				return picked(s)
 			}
 		}
 		return none, NeedSignIn, nil
@@ -44,7 +51,7 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 	if req.LoginHint != "" {
 		for _, s := range live {
 			if hints(req.LoginHint, &s.Account) {
-				return s, NeedNothing, nil
+				return picked(s)
 			}
 		}
 		// Whoever is hinted at is not signed in: never another's code.
@@ -54,7 +61,7 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 		return none, NeedSignIn, nil
 	}
 	if len(live) == 1 {
-		return live[0], NeedNothing, nil
+		return picked(live[0])
 	}
 	if who.Interactive {
 		return none, NeedChoice, nil
@@ -67,14 +74,14 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 			return none, NeedSignIn, err
 		}
 		if err == nil && remembered(&consent, app) && allows(&consent, code.Scope, code.Resource) {
-			return s, NeedNothing, nil
+			return picked(s)
 		}
 	}
-	return live[0], NeedNothing, nil
+	return picked(live[0])
 }
 
-// asWanted returns the sign-ins that are as the request wants them (OpenID Connect
-// Core §3.1.2.1). Where the person has just signed in and it is still none of them,
+// asWanted returns the sign-ins that are as the request wants them, or can be made so
+// by one thing more (OpenID Connect Core §3.1.2.1). Where the person has just signed in and it is still none of them,
 // asking again would go in circles.
 func (e *Engine) asWanted(live []symbolon.SignedIn, app *symbolon.App, who *Actor, wants *wish, now time.Time) ([]symbolon.SignedIn, error) {
 	var list []symbolon.SignedIn
@@ -86,7 +93,8 @@ func (e *Engine) asWanted(live []symbolon.SignedIn, app *symbolon.App, who *Acto
 			if fresh {
 				circle = refuse(LoginRequired, "The person who signed in is not the one whom the app asked for.")
 			}
-		case !wants.satisfies(&s.Session, who.Begun, now):
+		case !wants.recent(&s.Session, who.Begun, now):
+		case len(wants.acr) > 0 && !slices.Contains(wants.acr, acrOf(&s.Session)) && wants.lacks(&s) == "":
 			if fresh {
 				return nil, refuse(UnmetAuthentication, "The sign-in is none of those that the app demands (acr).")
 			}

@@ -35,14 +35,69 @@ func (r *AuthorizeRequest) readSignIn(w *wish) error {
 	return nil
 }
 
-// satisfies reports whether a sign-in is as an authorization request wants it.
-func (w *wish) satisfies(s *symbolon.Session, begun, now time.Time) bool {
+// recent reports whether a sign-in is as late as an authorization request wants it.
+func (w *wish) recent(s *symbolon.Session, begun, now time.Time) bool {
 	// A sign-in since the flow began is fresh, however short max_age is.
 	fresh := !begun.IsZero() && !s.AuthAt.Before(begun)
-	if w.maxAge >= 0 && !fresh && (w.maxAge == 0 || now.Sub(s.AuthAt) > w.maxAge) {
-		return false
+	return w.maxAge < 0 || fresh || w.maxAge > 0 && now.Sub(s.AuthAt) <= w.maxAge
+}
+
+// Reaches reports whether an account has what it takes to sign in with this acr.
+func Reaches(a *symbolon.Account, acr string) bool {
+	switch acr {
+	case ACROne:
+		return true
+	case ACRTwo:
+		return a.Factors.App != nil
+	case ACRPasskey:
+		return len(a.Factors.Passkeys) > 0
 	}
-	return len(w.acr) == 0 || slices.Contains(w.acr, acrOf(s))
+	return false
+}
+
+// lacks returns the acr to which a sign-in must be raised, or "" when it is what the
+// request demands, or cannot be raised to that.
+func (w *wish) lacks(s *symbolon.SignedIn) string {
+	if len(w.acr) == 0 || slices.Contains(w.acr, acrOf(&s.Session)) {
+		return ""
+	}
+	return raise(w.acr, s)
+}
+
+// wouldLike is lacks for what is not demanded. What is weaker than the sign-in, or as
+// good, has been reached (OpenID Connect Core §3.1.2.1).
+func (w *wish) wouldLike(s *symbolon.SignedIn) string {
+	if slices.Contains(w.preferred, acrOf(&s.Session)) && acrOf(&s.Session) != ACROne {
+		return ""
+	}
+	return raise(w.preferred, s)
+}
+
+// ask says in an answer what the request still needs.
+func (w *wish) ask(answer *Authorization, need Need, s *symbolon.SignedIn) {
+	answer.Need = need
+	if need != NeedStepUp {
+		return
+	}
+	answer.Account, answer.StepUp, answer.Demanded = s.Account, w.lacks(s), true
+	if answer.StepUp == "" {
+		answer.StepUp, answer.Demanded = w.wouldLike(s), false
+	}
+}
+
+// raise returns the first of these to which a sign-in can be raised by one thing more.
+func raise(list []string, s *symbolon.SignedIn) string {
+	for _, acr := range list {
+		switch {
+		case acr == ACROne:
+			return ""
+		case acr == ACRTwo && acrOf(&s.Session) != ACROne:
+			// By a passkey: no password was typed, which a code would be beside.
+		case Reaches(&s.Account, acr):
+			return acr
+		}
+	}
+	return ""
 }
 
 // signedInBy records in a grant how the person signed in. By a password alone goes

@@ -116,3 +116,77 @@ func TestForwardStepUp(t *testing.T) {
 		t.Error("it says how to sign in, which is not what is wrong")
 	}
 }
+
+// A sign-in is raised to what the app would like, when the account has what it takes; to
+// what it demands there is no way around. Ledger B36.
+func TestStepUpNeed(t *testing.T) {
+	w := newSignIns(t)
+	plain := w.U1
+	plain.Factors = symbolon.Factors{}
+	withApp, withKey := w.U1, w.U1
+	withApp.Factors = symbolon.Factors{App: &symbolon.AuthenticatorApp{Secret: []byte{1}}}
+	withKey.Factors = symbolon.Factors{Passkeys: []symbolon.Passkey{{ID: []byte{1}, Key: []byte{1}}}}
+	const must = `claims={"id_token":{"acr":{"essential":true,"values":["2","phr"]}}}`
+	for name, c := range map[string]struct {
+		account symbolon.Account
+		acr     string
+		ask     string
+		need    Need
+		to      string
+		demand  bool
+	}{
+		"it would like two, and there is an app":         {withApp, ACROne, "acr_values=2", NeedStepUp, ACRTwo, false},
+		"from before there was an acr":                   {withApp, "", "acr_values=2", NeedStepUp, ACRTwo, false},
+		"the best that can be reached":                   {withApp, ACROne, "acr_values=phr 2", NeedStepUp, ACRTwo, false},
+		"a key":                                          {withKey, ACROne, "acr_values=phr 2", NeedStepUp, ACRPasskey, false},
+		"nothing can be reached":                         {plain, ACROne, "acr_values=phr 2", NeedNothing, "", false},
+		"nothing that is known":                          {withApp, ACROne, "acr_values=x gold", NeedNothing, "", false},
+		"a password is preferred":                        {withApp, ACROne, "acr_values=1 2", NeedNothing, "", false},
+		"two are preferred to a password":                {withApp, ACROne, "acr_values=2 1", NeedStepUp, ACRTwo, false},
+		"it is there":                                    {withApp, ACRTwo, "acr_values=2", NeedNothing, "", false},
+		"another that will do is there":                  {withApp, ACRPasskey, "acr_values=2 phr", NeedNothing, "", false},
+		"a passkey has no password beside":               {withApp, ACRPasskey, "acr_values=2", NeedNothing, "", false},
+		"it demands two, and there is an app":            {withApp, ACROne, must, NeedStepUp, ACRTwo, true},
+		"it demands a key as well as two":                {withKey, ACROne, must, NeedStepUp, ACRPasskey, true},
+		"it demands what is there":                       {withApp, ACRTwo, must, NeedNothing, "", false},
+		"it demands what is not there: someone else may": {plain, ACROne, must, NeedSignIn, "", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := w.at(time.Hour, c.account)
+			at.Account, at.Session.ACR = c.account, c.acr
+			for _, scope := range []string{"scope=connect", "scope=openid connect"} {
+				if c.ask == must && scope == "scope=connect" {
+					continue // claims are of OpenID Connect
+				}
+				who := Actor{Interactive: true, SignedIn: []symbolon.SignedIn{at}, Chosen: w.U1.ID, Allowed: true}
+				answer, err := w.Authorize(w.ctx, w.request(&w.C1, scope, c.ask), who)
+				w.ok(err)
+				if answer.Need != c.need || answer.StepUp != c.to || answer.Demanded != c.demand || c.to != "" && answer.Account.ID != w.U1.ID {
+					t.Fatalf("%s: needs %d, %q, %v", scope, answer.Need, answer.StepUp, answer.Demanded)
+				}
+				if c.need != NeedStepUp {
+					continue
+				}
+				who.Declined = true
+				answer, err = w.Authorize(w.ctx, w.request(&w.C1, scope, c.ask), who)
+				w.ok(err)
+				if (answer.Need == NeedStepUp) != c.demand {
+					t.Errorf("declined: needs %d", answer.Need)
+				}
+				if c.demand {
+					w.cannot(LoginRequired, &w.C1, who, scope, c.ask, "prompt=none")
+					w.cannot(LoginRequired, &w.C1, Actor{SignedIn: who.SignedIn}, scope, c.ask)
+				} else {
+					w.isFor(w.U1.ID, &w.C1, Actor{Interactive: true, SignedIn: who.SignedIn, Chosen: w.U1.ID, Allowed: true}, scope, c.ask, "prompt=none")
+				}
+			}
+		})
+	}
+	w.run("a sign-in that is too old is not only raised", func(t *testing.T) {
+		at := w.at(time.Hour, withApp)
+		at.Account = withApp
+		who := Actor{Interactive: true, SignedIn: []symbolon.SignedIn{at}, Chosen: w.U1.ID, Allowed: true}
+		w.needs(NeedSignIn, &w.C1, who, "acr_values=2", "max_age=60")
+		w.needs(NeedSignIn, &w.C1, who, "acr_values=2", "prompt=login")
+	})
+}

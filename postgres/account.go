@@ -45,19 +45,19 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, coalesce(account.username, ''), account.name, account.password, account.sandbox,
-	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile`
+	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile, account.factors`
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...any) error {
 	var createdAt, disabledAt, notBefore int64
-	var profile string
+	var profile, factors string
 	into := append([]any{(*string)(&account.ID), &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version, &profile}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors}, further...)
 	if err := row.Scan(into...); err != nil {
 		return err
 	}
 	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt), moment(notBefore)
-	if err := json.Unmarshal([]byte(profile), &account.Profile); err != nil {
+	if json.Unmarshal([]byte(profile), &account.Profile) != nil || account.Factors.UnmarshalText([]byte(factors)) != nil {
 		return errDamaged
 	}
 	return nil
@@ -74,7 +74,11 @@ func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
 	if err != nil {
 		return symbolon.Wrap(symbolon.Internal, op, err)
 	}
-	return db.write(ctx, op, func(tx *transaction) error { return tx.putAccount(op, account, profile) })
+	factors, err := account.Factors.AppendText(nil)
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, op, func(tx *transaction) error { return tx.putAccount(op, account, profile, string(factors)) })
 }
 
 // encodeProfile returns a profile as it is kept, with its time in whole
@@ -85,7 +89,7 @@ func encodeProfile(p symbolon.Profile) (string, error) {
 	return string(text), err
 }
 
-func (tx *transaction) putAccount(op string, account symbolon.Account, profile string) error {
+func (tx *transaction) putAccount(op string, account symbolon.Account, profile, factors string) error {
 	// Read without a lock: should the row change now, it has another version.
 	var before int64
 	var disabled bool
@@ -96,23 +100,23 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile s
 	}
 	query := `
 		UPDATE account SET username = $2, name = $3, password = $4, sandbox = $5, created_at = $6, disabled_at = $7,
-			not_before = greatest(not_before, $8), version = version + 1, profile = $10
+			not_before = greatest(not_before, $8), version = version + 1, profile = $10, factors = $11
 		WHERE id = $1 AND version = $9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1, $10)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1, $10, $11)
 		ON CONFLICT (id) DO UPDATE SET username = excluded.username, name = excluded.name, password = excluded.password,
 			sandbox = excluded.sandbox, created_at = excluded.created_at, disabled_at = excluded.disabled_at,
 			not_before = greatest(account.not_before, excluded.not_before), version = 1, deleted_at = NULL,
-			profile = excluded.profile
+			profile = excluded.profile, factors = excluded.factors
 		WHERE account.deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{string(account.ID), account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

@@ -140,7 +140,7 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	statements := []string{`DELETE FROM session WHERE account_no = $1`, `DELETE FROM consent WHERE account_no = $1`}
 	if remove {
 		statements = append(statements, `
-			UPDATE account SET username = NULL, name = '', password = '', profile = '{}', deleted_at = not_before, disabled_at = not_before
+			UPDATE account SET username = NULL, name = '', password = '', profile = '{}', factors = '', deleted_at = not_before, disabled_at = not_before
 			WHERE no = $1`)
 	}
 	for _, statement := range statements {

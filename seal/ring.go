@@ -25,6 +25,7 @@ type box struct {
 	activeFrom time.Time
 	retiredAt  time.Time
 	siv        *subtle.AESSIV
+	wrap       *subtle.AESSIV // for Wrap
 }
 
 // idLen is the length of the key id in front of the ciphertext, in bytes.
@@ -52,7 +53,11 @@ func (r *Ring) Load(roots []*RootKey, keys []symbolon.Key) error {
 		if err != nil {
 			return err
 		}
-		boxes = append(boxes, box{id: k.ID, activeFrom: k.ActiveFrom, retiredAt: k.RetiredAt, siv: siv})
+		wrap, err := derive(material, "symbolon wrapped secrets, v1")
+		if err != nil {
+			return err
+		}
+		boxes = append(boxes, box{id: k.ID, activeFrom: k.ActiveFrom, retiredAt: k.RetiredAt, siv: siv, wrap: wrap})
 	}
 	slices.SortStableFunc(boxes, func(a, b box) int { return a.activeFrom.Compare(b.activeFrom) })
 	r.boxes.Store(&boxes)

@@ -43,20 +43,20 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, account.username, account.name, account.password, account.sandbox,
-	account.created_at, account.disabled_at, account.not_before, account.version, account.profile`
+	account.created_at, account.disabled_at, account.not_before, account.version, account.profile, account.factors`
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(rows *sql.Rows, account *symbolon.Account, further ...any) error {
 	var createdAt, notBefore int64
 	var disabledAt sql.NullInt64
-	var profile string
+	var profile, factors string
 	into := append([]any{&account.ID, &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version, &profile}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors}, further...)
 	if err := rows.Scan(into...); err != nil {
 		return err
 	}
 	account.CreatedAt, account.DisabledAt, account.NotBefore = moment(createdAt), moment(disabledAt.Int64), moment(notBefore)
-	if err := json.Unmarshal([]byte(profile), &account.Profile); err != nil {
+	if json.Unmarshal([]byte(profile), &account.Profile) != nil || account.Factors.UnmarshalText([]byte(factors)) != nil {
 		return errDamaged
 	}
 	return nil
@@ -73,8 +73,12 @@ func (db *DB) PutAccount(ctx context.Context, account symbolon.Account) error {
 	if err != nil {
 		return symbolon.Wrap(symbolon.Internal, op, err)
 	}
+	factors, err := account.Factors.AppendText(nil)
+	if err != nil {
+		return err
+	}
 	return db.write(ctx, op, func(tx *transaction) error {
-		return tx.atomically(func() error { return tx.putAccount(op, account, profile) })
+		return tx.atomically(func() error { return tx.putAccount(op, account, profile, string(factors)) })
 	})
 }
 
@@ -86,7 +90,7 @@ func encodeProfile(p symbolon.Profile) (string, error) {
 	return string(text), err
 }
 
-func (tx *transaction) putAccount(op string, account symbolon.Account, profile string) error {
+func (tx *transaction) putAccount(op string, account symbolon.Account, profile, factors string) error {
 	var before int64
 	var disabled bool
 	err := tx.row(`SELECT not_before, disabled_at IS NOT NULL FROM account WHERE id = ? AND deleted_at IS NULL`,
@@ -96,21 +100,22 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile s
 	}
 	query := `
 		UPDATE account SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6, disabled_at = ?7,
-			not_before = max(not_before, ?8), version = version + 1, profile = ?10
+			not_before = max(not_before, ?8), version = version + 1, profile = ?10, factors = ?11
 		WHERE id = ?1 AND version = ?9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1, ?10)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1, ?10, ?11)
 		ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6,
-			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL, profile = ?10
+			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL, profile = ?10,
+			factors = ?11
 		WHERE deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{account.ID, account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

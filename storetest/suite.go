@@ -76,6 +76,11 @@ func (w *world) newAccount(username string) symbolon.Account {
 			Email: username + "@example.com", EmailVerified: true, Locale: "cs", UpdatedAt: w.now,
 			Address: &symbolon.Address{Formatted: "Karlův most\nPraha", Country: "CZ"},
 		},
+		Factors: symbolon.Factors{
+			App:      &symbolon.AuthenticatorApp{Secret: []byte{1, 2, 3}, Step: 1 << 40, AddedAt: w.now},
+			Recovery: [][]byte{{1}, {2}}, Missed: 2, MissedAt: w.now,
+			Passkeys: []symbolon.Passkey{{ID: []byte{1}, Key: []byte{2}, Name: "Jane’s phone", Count: 1 << 31, Synced: true, Transports: []string{"internal"}, AddedAt: w.now}},
+		},
 	}
 	w.ok(w.PutAccount(w.ctx, account))
 	account.Version = 1

@@ -37,6 +37,16 @@ var accountCases = []testCase{
 		w.fails(w.PutAccount(w.ctx, second), symbolon.Conflict)
 		w.equal(w.oneAccount(w.account.ID).Name, "first")
 	}},
+	{"factors go and come with the row, and a code counts at one of two at once", func(w *world) {
+		first, second := w.account, w.account
+		first.Factors, second.Factors = symbolon.Factors{App: &symbolon.AuthenticatorApp{Secret: []byte{1}, Step: 7, AddedAt: w.now}}, symbolon.Factors{}
+		w.ok(w.PutAccount(w.ctx, first))
+		w.fails(w.PutAccount(w.ctx, second), symbolon.Conflict)
+		w.equal(w.oneAccount(w.account.ID).Factors, first.Factors)
+		second.Version = 2
+		w.ok(w.PutAccount(w.ctx, second))
+		w.equal(w.oneAccount(w.account.ID).Factors, symbolon.Factors{})
+	}},
 	{"a version of a row that is not there conflicts", func(w *world) {
 		w.fails(w.PutAccount(w.ctx, symbolon.Account{ID: symbolon.NewAccountID(), Username: "x", Version: 1}), symbolon.Conflict)
 	}},

@@ -40,6 +40,16 @@ type flow struct {
 	Device *deviceFlow `json:"device,omitempty"`
 	// Said is the digest of what the page shows of an app that registered itself.
 	Said []byte `json:"said,omitempty"`
+	// Proven is set between the password and the code of an authenticator app, Raise
+	// while a person who is signed in is asked for more, and Declined when they chose to
+	// go on without.
+	Proven   *proven `json:"proven,omitempty"`
+	Raise    *raise  `json:"raise,omitempty"`
+	Declined bool    `json:"declined,omitempty"`
+	// Security is set when the person came for the page of their account's security,
+	// and Setup is then the secret of an authenticator app that is being set up.
+	Security bool   `json:"security,omitempty"`
+	Setup    []byte `json:"setup,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -90,6 +100,8 @@ func (f *flow) startAgain() string {
 	switch {
 	case f.Device != nil:
 		return "/device"
+	case f.Security:
+		return securityPath
 	case f.Query == "":
 		return "/sign-in"
 	}
@@ -144,8 +156,12 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return err
 	}
 	switch {
+	case f.Proven != nil:
+		return h.showCode(w, r, ev, f, nil)
 	case f.Device != nil:
 		return h.nextDevice(w, r, ev, f)
+	case f.Security:
+		return h.nextSecurity(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":
@@ -155,7 +171,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 	if err != nil {
 		return err
 	}
-	return h.next(w, r, ev, f, req, oauth.Actor{Begun: f.Begun, Chosen: f.Chosen})
+	return h.next(w, r, ev, f, req, oauth.Actor{Begun: f.Begun, Chosen: f.Chosen, Declined: f.Declined})
 }
 
 // next shows the page that the flow needs next, or sends the browser to the app.
@@ -181,6 +197,9 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 			f.Try = &signInTry{Username: req.LoginHint}
 		}
 		return h.showSignIn(w, r, ev, f, answer.App, len(signedIn) > 0)
+	case oauth.NeedStepUp:
+		f.Raise = &raise{Account: answer.Account.ID, ACR: answer.StepUp, Demanded: answer.Demanded}
+		return h.showCode(w, r, ev, f, answer.App)
 	case oauth.NeedChoice:
 		return h.showChoose(w, r, ev, f, answer)
 	case oauth.NeedConsent:

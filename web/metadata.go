@@ -105,7 +105,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		SubjectTypes:          []string{"public"},
 		ResponseAlgorithms:    offers.Algorithms,
 		IDTokenAlgorithms:     offers.Algorithms,
-		ACRs:                  []string{oauth.ACROne}, // RFC 9470 §7
+		ACRs:                  []string{oauth.ACROne, oauth.ACRTwo}, // RFC 9470 §7
 	}
 	if h.OpenID != nil {
 		m.UserinfoEndpoint = at("/oauth2/userinfo")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"html/template"
 	"net/url"
 	"strings"
 	"unicode"
@@ -187,6 +188,75 @@ func (*SignInPage) template() string { return "sign-in" }
 func (p *SignInPage) headers() pageHeaders {
 	return pageHeaders{Leads: p.App != nil, Flow: p.App != nil}
 }
+
+// CodePage asks for a code of an authenticator app, or a recovery code: behind the
+// password or, with Raise, of a person who is signed in. It posts to /sign-in/code:
+// flow and code, or action, which is "cancel" or, where it is Optional, "decline".
+type CodePage struct {
+	Account AccountView
+	// App is the app for which more is asked, or nil.
+	App *AppView
+	// Raise says that the person is signed in; Optional that they may go on as they
+	// are.
+	Raise, Optional bool
+	// Code says that there is an authenticator app.
+	Code bool
+	// Error and Wait are as those of SignInPage.
+	Error string
+	Wait  int
+	Flow  string
+	// Leads is set where it may lead to an app.
+	Leads bool
+}
+
+func (*CodePage) template() string       { return "code" }
+func (p *CodePage) headers() pageHeaders { return pageHeaders{Leads: p.Leads, Flow: p.Leads} }
+
+// SecurityPage shows what an account signs in with beside the password. It posts to
+// /account/security: flow, and action, which is "app" (set up an authenticator app),
+// "app-off" or "recovery" (new recovery codes).
+type SecurityPage struct {
+	Account AccountView
+	// AppSince is the day on which the authenticator app was set up, or empty.
+	AppSince string
+	// Recovery is how many recovery codes are left.
+	Recovery int
+	Flow     string
+}
+
+func (*SecurityPage) template() string     { return "security" }
+func (*SecurityPage) headers() pageHeaders { return pageHeaders{} }
+
+// SetupPage shows the secret of an authenticator app that is being set up. It posts to
+// /account/security: flow and code, with action "confirm".
+type SetupPage struct {
+	Account AccountView
+	// Secret is in groups, to be typed; Link is the same as a link.
+	Secret, Link string
+	// QRSize and QRPath draw the link.
+	QRSize int
+	QRPath string
+	Error  string
+	Flow   string
+}
+
+// QRRoom is the side of the code with the white around it.
+func (p *SetupPage) QRRoom() int { return p.QRSize + 8 }
+
+// Open is Link as a link, whose scheme html/template would not let through.
+func (p *SetupPage) Open() template.URL { return template.URL(p.Link) }
+
+func (*SetupPage) template() string     { return "setup" }
+func (*SetupPage) headers() pageHeaders { return pageHeaders{} }
+
+// RecoveryPage shows recovery codes, this once.
+type RecoveryPage struct {
+	Account AccountView
+	Codes   []string
+}
+
+func (*RecoveryPage) template() string     { return "recovery" }
+func (*RecoveryPage) headers() pageHeaders { return pageHeaders{} }
 
 // ChoosePage asks which account to connect. It posts to /choose: flow, and
 // account, which is an id or "other"; or action "cancel".

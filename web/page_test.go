@@ -171,7 +171,8 @@ func TestPageHeaders(t *testing.T) {
 			t.Errorf("%s: policy %q allows too much", name, csp)
 		}
 		signIn, isSignIn := sample.(*SignInPage)
-		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil
+		code, isCode := sample.(*CodePage)
+		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil || isCode && code.Leads
 		if got := !strings.Contains(csp, "form-action 'self'"); got != leads {
 			t.Errorf("%s: form-action left out is %v, want %v", name, got, leads)
 		}

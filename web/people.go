@@ -43,6 +43,8 @@ func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *f
 	switch {
 	case f.Device != nil:
 		return h.redirect(w, r, ev, "/device")
+	case f.Security && f.Chosen != "":
+		return h.redirect(w, r, ev, securityPath)
 	case f.Query == "":
 		return h.redirect(w, r, ev, "/")
 	}
@@ -137,7 +139,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 	if err != nil {
 		return err
 	}
-	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen, Said: f.Said}
+	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen, Said: f.Said, Declined: f.Declined}
 	switch form.First("action") {
 	case "allow":
 		who.Allowed = true

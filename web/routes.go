@@ -64,6 +64,8 @@ func (h *Handler) table() map[string]*route {
 
 		// People.
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
+		{path: "/sign-in/code", post: h.signInCode, kind: people},
+		{path: securityPath, get: h.securityPage, post: h.security, kind: people},
 		{path: "/choose", post: h.choose, kind: people},
 		{path: "/consent", post: h.consent, kind: people},
 		{path: "/device", get: h.devicePage, post: h.deviceCode, kind: people},

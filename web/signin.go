@@ -89,6 +89,7 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		f.Chosen, f.Other = "", false
 		return h.goOn(w, r, ev, f)
 	}
+	f.Proven, f.Raise = nil, nil
 	// From before the account is read: a password that is changed while this
 	// one is looked at ends the sign-in too.
 	authAt := h.Engine.Now()
@@ -107,14 +108,14 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		return h.signInAgain(w, r, ev, f, try)
 	}
 	ev.account = account.ID
-	if err := h.startSession(w, r, account, authAt); err != nil {
-		if symbolon.KindOf(err) == symbolon.Denied {
-			return h.signInAgain(w, r, ev, f, &signInTry{Username: account.Username, Problem: "This account was disabled or changed meanwhile. Try again, or ask whoever runs this service."})
-		}
-		return err
+	if try != nil && account.Factors.App != nil {
+		// By password, which is half of it: no session before the code is right.
+		f.Proven, f.Raise = &proven{Account: account.ID, At: authAt}, nil
+		return h.goOn(w, r, ev, f)
 	}
-	f.Chosen, f.Other = account.ID, false
-	return h.goOn(w, r, ev, f)
+	return h.signedIn(w, r, ev, f, account, symbolon.Session{
+		ID: symbolon.NewSessionID(), Account: account.ID, AuthAt: authAt, ACR: oauth.ACROne, ExpiresAt: authAt.Add(h.SessionLifetime),
+	})
 }
 
 func (t *signInTry) reason() string {
@@ -125,10 +126,11 @@ func (t *signInTry) reason() string {
 }
 
 // signInAgain shows the sign-in page of a flow once more, whoever else may have
-// signed in meanwhile. It goes there by a redirect, so that neither the back
+// signed in meanwhile, and forgets what was proven in it. It goes there by a redirect, so that neither the back
 // button nor loading the page again sends the password a second time.
 func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event, f *flow, try *signInTry) error {
 	f.Chosen, f.Other, f.Try = "", true, try
+	f.Proven, f.Raise, f.Setup = nil, nil, nil
 	return h.goOn(w, r, ev, f)
 }
 
@@ -195,19 +197,16 @@ func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) 
 	return &account, try, nil
 }
 
-// startSession signs the account in in this browser, beside those that are. The
+// startSession signs an account in in this browser, beside those that are. The
 // cookie's value changes, so that one planted before is worth nothing.
-func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, account *symbolon.Account, authAt time.Time) error {
+func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, session symbolon.Session) error {
 	previous, _ := h.browserCookie(r, sessionCookie)
-	browser := h.newBrowserCookie(w, sessionCookie)
-	err := h.Store.SignIn(r.Context(), symbolon.Session{
-		ID: symbolon.NewSessionID(), Browser: browser, Account: account.ID, AuthAt: authAt, ACR: oauth.ACROne, ExpiresAt: authAt.Add(h.SessionLifetime),
-	}, previous)
-	if err != nil {
+	session.Browser = h.newBrowserCookie(w, sessionCookie)
+	if err := h.Store.SignIn(r.Context(), session, previous); err != nil {
 		w.Header().Del("Set-Cookie")
 		return err
 	}
-	return h.remember(w, r, account.ID)
+	return h.remember(w, r, session.Account)
 }
 
 // signOutPage asks which accounts to sign out.

@@ -147,7 +147,7 @@ func TestOpenIDMetadata(t *testing.T) {
 	}
 	for name, want := range map[string][]string{
 		"subject_types_supported": {"public", "pairwise"}, "id_token_signing_alg_values_supported": {"ES256"}, "userinfo_signing_alg_values_supported": {"ES256"},
-		"claim_types_supported": {"normal"}, "acr_values_supported": {"1"}, "prompt_values_supported": {"none", "login", "consent", "select_account"}, "display_values_supported": {"page"},
+		"claim_types_supported": {"normal"}, "acr_values_supported": {"1", "2"}, "prompt_values_supported": {"none", "login", "consent", "select_account"}, "display_values_supported": {"page"},
 	} {
 		if got := listOf(m[name]); !slices.Equal(got, want) {
 			t.Errorf("%s is %q", name, got)

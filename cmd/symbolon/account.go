@@ -70,6 +70,8 @@ type accountView struct {
 	DisabledAt  stamp  `json:"disabled_at"`
 	// Profile has the names of the standard claims (OpenID Connect Core §5.1).
 	Profile symbolon.Profile `json:"profile,omitzero"`
+	// Factors are "app", "recovery" and "passkey", those that there are.
+	Factors []string `json:"factors,omitempty"`
 }
 
 func viewAccount(a *symbolon.Account) accountView {
@@ -82,6 +84,7 @@ func viewAccount(a *symbolon.Account) accountView {
 		CreatedAt:   stamp(a.CreatedAt),
 		DisabledAt:  stamp(a.DisabledAt),
 		Profile:     a.Profile,
+		Factors:     a.Factors.Kinds(),
 	}
 }
 
@@ -90,11 +93,16 @@ func (v *accountView) print(sh *shell) error {
 	if v.HasPassword {
 		password = "set"
 	}
+	factors := "none"
+	if len(v.Factors) > 0 {
+		factors = strings.Join(v.Factors, ", ")
+	}
 	return sh.printTable(append([][]string{
 		{"id", v.ID},
 		{"username", v.Username},
 		{"name", v.User},
 		{"password", password},
+		{"second factors", factors},
 		{"created", whenStamp(v.CreatedAt)},
 		{"disabled", whenStamp(v.DisabledAt)},
 	}, profileRows(&v.Profile)...))

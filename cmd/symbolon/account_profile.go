@@ -196,7 +196,8 @@ type accountEditCmd struct {
 	accountArg
 	Name *string `help:"What apps and pages show."`
 	profileFlags
-	JSON bool `name:"json" help:"Print one JSON object."`
+	RemoveSecondFactors bool `help:"Forget the authenticator app, the recovery codes and the passkeys, for a person who has lost them: the password alone signs in again. Make sure that it is the person who asks."`
+	JSON                bool `name:"json" help:"Print one JSON object."`
 }
 
 // Help implements kong.HelpProvider.
@@ -221,10 +222,15 @@ func (c *accountEditCmd) Run(sh *shell) error {
 			}
 			account.Name, changed = *c.Name, true
 		}
-		if !changed {
+		if !changed && !c.RemoveSecondFactors {
 			return mend(fmt.Errorf("nothing to change was named"), "for instance --name or --email")
 		}
-		account.Profile.UpdatedAt = d.clock.Now()
+		if c.RemoveSecondFactors {
+			account.Factors = symbolon.Factors{}
+		}
+		if changed {
+			account.Profile.UpdatedAt = d.clock.Now()
+		}
 		if err := d.store.PutAccount(sh.ctx, account); err != nil {
 			return err
 		}
