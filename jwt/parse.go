@@ -58,6 +58,23 @@ func Parse(text string) (*Token, error) {
 	return t, nil
 }
 
+// Unsigned reports whether a text is a JWT that says of itself that nobody signed it
+// (RFC 7519 §6), which Parse takes for none.
+func Unsigned(text string) bool {
+	part, rest, found := strings.Cut(text, ".")
+	if !found || len(text) > MaxLen || strings.Count(rest, ".") != 1 {
+		return false
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		return false
+	}
+	var header struct {
+		Algorithm string `json:"alg"`
+	}
+	return strict.Unmarshal(raw, &header) == nil && header.Algorithm == "none"
+}
+
 // Unverified returns the claims as they stand, whoever wrote them: to learn whose
 // key is to be tried, and for nothing else.
 func (t *Token) Unverified() []byte { return t.jws.UnsafePayloadWithoutVerification() }

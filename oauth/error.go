@@ -88,6 +88,12 @@ const (
 	// InsufficientAuthentication: the access token is good, but the person signed in
 	// too long ago or too weakly for this (RFC 9470 §3).
 	InsufficientAuthentication
+	// RequestNotSupported: nobody signed the request object (OpenID Connect Core
+	// §3.1.2.6).
+	RequestNotSupported
+	// RequestURINotSupported: the request object stands elsewhere, and is not fetched
+	// (OpenID Connect Core §3.1.2.6).
+	RequestURINotSupported
 )
 
 // codes are the error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1,
@@ -130,6 +136,8 @@ var codes = [...]string{
 	UnmetAuthentication:      "unmet_authentication_requirements",
 
 	InsufficientAuthentication: "insufficient_user_authentication",
+	RequestNotSupported:        "request_not_supported",
+	RequestURINotSupported:     "request_uri_not_supported",
 }
 
 // finer are the names of those refusals that share their code with another.

@@ -147,8 +147,8 @@ func TestEveryRefusalHasACode(t *testing.T) {
 			t.Errorf("the refusal %d has the code %q", r, codes[r])
 		}
 	}
-	if InsufficientAuthentication+1 != Refusal(len(codes)) {
-		t.Errorf("%d refusals and %d codes", InsufficientAuthentication+1, len(codes))
+	if RequestURINotSupported+1 != Refusal(len(codes)) {
+		t.Errorf("%d refusals and %d codes", RequestURINotSupported+1, len(codes))
 	}
 }
 
@@ -187,7 +187,7 @@ func TestNamesOfRefusals(t *testing.T) {
 		}
 		seen[r.String()] = true
 	}
-	if last := Refusals()[len(Refusals())-1]; last != InsufficientAuthentication {
+	if last := Refusals()[len(Refusals())-1]; last != RequestURINotSupported {
 		t.Errorf("the last refusal is %v", last)
 	}
 }

@@ -148,6 +148,9 @@ func (e *Engine) readOpenID(req *AuthorizeRequest, app *symbolon.App, w *wish, n
 	if s := app.Settings.OpenID.DefaultMaxAge; o.MaxAge == "" && s > 0 {
 		w.maxAge = time.Duration(s) * time.Second
 	}
+	if len(w.preferred) == 0 {
+		w.preferred = app.Settings.OpenID.DefaultACR // Registration §2: a wish as well
+	}
 	if o.Claims != "" {
 		if err := w.readClaims(o.Claims, app); err != nil {
 			return err

@@ -623,10 +623,27 @@ func TestRequestObjectSignsIn(t *testing.T) {
 		t.Errorf("needs %d", answer.Need)
 	}
 	part := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	_, err = w.Authorize(w.ctx, w.byObject(&J1, part(`{"alg":"none"}`)+"."+part(`{"client_id":"sym_app_j1"}`)+"."), who)
-	w.page(err, InvalidRequestObject)
-	_, err = w.Authorize(w.ctx, w.reference("client_id="+string(J1.ID), "request_uri=https://j1.test/request"), who)
-	w.page(err, InvalidRequestURI)
+	// Never passed over, and told to the app where it can be.
+	unsigned, there := part(`{"alg":"none"}`)+"."+part(`{"client_id":"sym_app_j1"}`)+".", "request_uri=https://j1.test/request"
+	_, err = w.Authorize(w.ctx, w.byObject(&J1, unsigned), who)
+	w.page(err, RequestNotSupported)
+	_, err = w.Authorize(w.ctx, w.byObject(&J1, unsigned, "redirect_uri=https://j1.test/cb", "state=xyz"), who)
+	w.redirected(err, RequestNotSupported, "https://j1.test/cb", "xyz")
+	_, err = w.Authorize(w.ctx, w.reference("client_id="+string(J1.ID), there), who)
+	w.page(err, RequestURINotSupported)
+	_, err = w.Authorize(w.ctx, w.reference("client_id="+string(J1.ID), there, "redirect_uri=https://evil.test/cb"), who)
+	w.page(err, RequestURINotSupported)
+	_, err = w.Authorize(w.ctx, w.reference("client_id="+string(J1.ID), there, "redirect_uri=https://j1.test/cb", "state=xyz"), who)
+	w.redirected(err, RequestURINotSupported, "https://j1.test/cb", "xyz")
+	// An app that must sign has sent what is wrong, not what there is none of.
+	for _, change := range []func(*symbolon.Settings){func(s *symbolon.Settings) { s.RequireSigned = true }, func(s *symbolon.Settings) { s.RequestSigning = "ES256" }} {
+		w.edit(J1.ID, func(a *symbolon.App) {
+			a.Settings.RequireSigned, a.Settings.RequestSigning = false, ""
+			change(&a.Settings)
+		})
+		_, err = w.Authorize(w.ctx, w.byObject(&J1, unsigned), who)
+		w.page(err, InvalidRequestObject)
+	}
 }
 
 // OIDCC-5.7-a: whoever takes a username after its owner was deleted is somebody else.

@@ -162,14 +162,20 @@ func (e *Engine) resolve(ctx context.Context, req *AuthorizeRequest, who *Actor,
 		return refuse(InvalidRequest, "The parameters request and request_uri exclude each other.") // RFC 9101 §5
 	case req.ClientID == "":
 		return refuse(InvalidRequest, "The parameter client_id is missing; it is needed beside request and request_uri, too.")
-	case req.RequestURI != "":
+	case req.RequestURI != "" && !elsewhere(req.RequestURI):
 		return e.resolvePushed(ctx, req, who, now)
 	}
 	app, err := e.client(ctx, req.ClientID, e.mayFetch(who))
 	if err != nil {
 		return err
 	}
-	inner, err := e.openObject(ctx, app, req.Object, begun(who, now), now)
+	var inner *AuthorizeRequest
+	if req.RequestURI != "" {
+		// RFC 9101 §5.2.3, OpenID Connect Core §3.1.2.6: no one makes this server fetch a request.
+		err = refuse(RequestURINotSupported, "The request_uri leads elsewhere, and no request is fetched from there; push it to /oauth2/par, or send the JWT itself in the parameter request.")
+	} else {
+		inner, err = e.openObject(ctx, app, req.Object, begun(who, now), now)
+	}
 	if err != nil {
 		r := storeError(err).from(app.ID)
 		// What is sent beside it is good for telling the app, at an address of its own.
@@ -192,12 +198,16 @@ func begun(who *Actor, now time.Time) time.Time {
 	return who.Begun
 }
 
+// elsewhere reports whether a request_uri is one that would have to be fetched.
+func elsewhere(uri string) bool {
+	return strings.HasPrefix(uri, "https://") || strings.HasPrefix(uri, "http://")
+}
+
 func (e *Engine) resolvePushed(ctx context.Context, req *AuthorizeRequest, who *Actor, now time.Time) error {
 	no := func(why string) *Error { return refuse(InvalidRequestURI, why) }
 	text, found := strings.CutPrefix(req.RequestURI, requestURIPrefix)
 	if !found {
-		// RFC 9101 §5.2.3: no one makes this server fetch a request.
-		return no("The request_uri is none that this server gave; a request cannot be fetched from elsewhere, push it to /oauth2/par.")
+		return no("The request_uri is none that this server gave; push the request to /oauth2/par.")
 	}
 	plain, err := e.ring.Open(seal.Pushed, text, now)
 	if err != nil {

@@ -213,7 +213,7 @@ func TestPushedRequest(t *testing.T) {
 		w.cfg.Fetch = nil
 		for _, uri := range []string{"http://169.254.169.254/", "https://c1.test/request.jwt"} {
 			_, err := w.Authorize(w.ctx, w.byURI(&w.C1, uri), w.allowing())
-			w.page(err, InvalidRequestURI)
+			w.page(err, RequestURINotSupported)
 		}
 	})
 	w.run("who says no may come back", func(t *testing.T) {

@@ -23,9 +23,12 @@ var objectNames = []string{"iss", "aud", "exp", "nbf", "iat", "jti", "sub"}
 func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string, begun, now time.Time) (*AuthorizeRequest, error) {
 	no := func(why string) *Error { return refuse(InvalidRequestObject, why) }
 	token, err := jwt.Parse(text)
-	if err != nil {
-		// alg none as well: RFC 9101 §10.1 makes it an owner's choice, and no owner
-		// is asked here.
+	switch {
+	case err != nil && jwt.Unsigned(text) && !app.Settings.RequireSigned && app.Settings.RequestSigning == "":
+		// RFC 9101 §10.1 makes alg none an owner's choice, and no owner is asked here: it
+		// has no use that the parameters themselves do not have (OpenID Connect Core §3.1.2.6).
+		return nil, refuse(RequestNotSupported, "The request object has the algorithm none; sign it by ES256, RS256, PS256 or EdDSA, or send its claims as parameters.")
+	case err != nil:
 		return nil, no("The request object is not a JWT, signed by ES256, RS256, PS256 or EdDSA, in the compact form.").detail(err.Error())
 	}
 	switch token.Type {

@@ -56,6 +56,8 @@ var statuses = [...][surfaces]int{
 	oauth.UnmetAuthentication:      {page: 400, standard: 400},
 
 	oauth.InsufficientAuthentication: {page: 401, standard: 401},
+	oauth.RequestNotSupported:        {page: 400, standard: 400},
+	oauth.RequestURINotSupported:     {page: 400, standard: 400},
 }
 
 // status returns the HTTP status of a refusal. An app that tried HTTP Basic and

@@ -36,6 +36,10 @@ type settingFlags struct {
 	SignedIntrospection *bool    `negatable:"" help:"Sign what introspection answers the app."`
 	IDTokenAlg          *string  `name:"id-token-alg" placeholder:"ALG" help:"How ID tokens for the app are signed: RS256 (the default), ES256, PS256 or EdDSA."`
 	UserinfoAlg         *string  `name:"userinfo-alg" placeholder:"ALG" help:"Sign what userinfo answers the app: RS256, ES256, PS256 or EdDSA; empty for plain JSON."`
+	IDTokenEncryption   *string  `name:"id-token-encryption" placeholder:"ALG/ENC" help:"Encrypt ID tokens to the app's own key, by RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW, and after a slash A128CBC-HS256 (the default), A256CBC-HS512, A128GCM or A256GCM; empty for not at all."`
+	UserinfoEncryption  *string  `name:"userinfo-encryption" placeholder:"ALG/ENC" help:"Encrypt what userinfo answers the app, by the same; empty for not at all."`
+	RequestAlg          *string  `name:"request-alg" placeholder:"ALG" help:"The only algorithm that the app signs its authorization requests by: ES256, RS256, PS256 or EdDSA; empty for each of these."`
+	AuthAlg             *string  `name:"auth-alg" placeholder:"ALG" help:"The only algorithm that the app proves itself by, with private_key_jwt: one of the same; empty for each."`
 	Pairwise            *bool    `negatable:"" help:"The app knows each person by a name (sub) that apps of other sectors cannot tell to be the same person's."`
 	Sector              *string  `placeholder:"HOST" help:"The host that stands for the app's sector, with --pairwise; the one of its redirect URIs, when it is left out."`
 	DefaultMaxAge       *int64   `placeholder:"SECONDS" help:"How long ago a person may have signed in, where a request with the scope openid does not say; 0 is without limit."`
@@ -112,6 +116,10 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	set(&s.Impersonate, c.Impersonate, &changed)
 	set(&s.OpenID.IDTokenSigning, c.IDTokenAlg, &changed)
 	set(&s.OpenID.UserinfoSigning, c.UserinfoAlg, &changed)
+	set(&s.RequestSigning, c.RequestAlg, &changed)
+	set(&s.AuthSigning, c.AuthAlg, &changed)
+	setEncryption(&s.OpenID.IDTokenEncryption, c.IDTokenEncryption, &changed)
+	setEncryption(&s.OpenID.UserinfoEncryption, c.UserinfoEncryption, &changed)
 	set(&s.OpenID.Pairwise, c.Pairwise, &changed)
 	set(&s.OpenID.Sector, c.Sector, &changed)
 	set(&s.OpenID.DefaultMaxAge, c.DefaultMaxAge, &changed)
@@ -275,6 +283,9 @@ func checkAppSettings(app *symbolon.App) error {
 		return err
 	}
 	if err := checkOpenID(app); err != nil {
+		return err
+	}
+	if err := checkAlgorithms(app); err != nil {
 		return err
 	}
 	return checkTLSSubject(s.TLSSubject)

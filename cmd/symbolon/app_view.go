@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/jwt"
 )
 
 // appView is an app as --json prints it: what RFC 7591 §2 and its kin have a name
@@ -59,6 +61,13 @@ type settingsView struct {
 	ResponseAlg           string `json:"authorization_signed_response_alg,omitempty"`
 	RequireSignedResponse bool   `json:"require_signed_response,omitempty"`
 
+	AuthAlg         string `json:"token_endpoint_auth_signing_alg,omitempty"`
+	RequestAlg      string `json:"request_object_signing_alg,omitempty"`
+	IDTokenKey      string `json:"id_token_encrypted_response_alg,omitempty"`
+	IDTokenContent  string `json:"id_token_encrypted_response_enc,omitempty"`
+	UserinfoKey     string `json:"userinfo_encrypted_response_alg,omitempty"`
+	UserinfoContent string `json:"userinfo_encrypted_response_enc,omitempty"`
+
 	IDTokenAlg    string `json:"id_token_signed_response_alg,omitempty"`
 	UserinfoAlg   string `json:"userinfo_signed_response_alg,omitempty"`
 	SubjectType   string `json:"subject_type,omitempty"`
@@ -82,13 +91,17 @@ type settingsView struct {
 
 // registrationView is what an app that registered itself said of itself.
 type registrationView struct {
-	ClientID        string `json:"client_id"`
-	ByDocument      bool   `json:"client_id_metadata_document"`
-	ApplicationType string `json:"application_type"`
-	LogoURI         string `json:"logo_uri,omitempty"`
-	PolicyURI       string `json:"policy_uri,omitempty"`
-	TermsURI        string `json:"tos_uri,omitempty"`
-	ExpiresAt       stamp  `json:"expires_at"`
+	ClientID        string   `json:"client_id"`
+	ByDocument      bool     `json:"client_id_metadata_document"`
+	ApplicationType string   `json:"application_type"`
+	LogoURI         string   `json:"logo_uri,omitempty"`
+	PolicyURI       string   `json:"policy_uri,omitempty"`
+	TermsURI        string   `json:"tos_uri,omitempty"`
+	SectorURI       string   `json:"sector_identifier_uri,omitempty"`
+	InitiateURI     string   `json:"initiate_login_uri,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"`
+	AuthTime        bool     `json:"require_auth_time,omitempty"`
+	ExpiresAt       stamp    `json:"expires_at"`
 }
 
 func viewApp(app *symbolon.App) appView {
@@ -127,6 +140,9 @@ func viewSettings(app *symbolon.App) settingsView {
 	}
 	v.IDTokenAlg, v.UserinfoAlg, v.DefaultMaxAge = s.OpenID.IDTokenSigning, s.OpenID.UserinfoSigning, s.OpenID.DefaultMaxAge
 	v.PostLogoutURIs, v.BackchannelURI, v.BackchannelSession = s.OpenID.PostLogoutRedirectURIs, s.OpenID.BackchannelLogoutURI, s.OpenID.BackchannelLogoutSessionRequired
+	v.AuthAlg, v.RequestAlg = s.AuthSigning, s.RequestSigning
+	v.IDTokenKey, v.IDTokenContent = encryptionNames(s.OpenID.IDTokenEncryption)
+	v.UserinfoKey, v.UserinfoContent = encryptionNames(s.OpenID.UserinfoEncryption)
 	if s.OpenID.Pairwise {
 		v.SubjectType, v.Sector = "pairwise", s.OpenID.Sector
 	}
@@ -150,12 +166,21 @@ func viewSettings(app *symbolon.App) settingsView {
 		v.Registration = &registrationView{
 			ClientID: r.ClientID, ByDocument: r.Document, ApplicationType: "web",
 			LogoURI: r.LogoURI, PolicyURI: r.PolicyURI, TermsURI: r.TermsURI, ExpiresAt: stamp(r.ExpiresAt),
+			SectorURI: r.SectorURI, InitiateURI: r.InitiateURI, Contacts: r.Contacts, AuthTime: r.AuthTime,
 		}
 		if r.Native {
 			v.Registration.ApplicationType = "native"
 		}
 	}
 	return v
+}
+
+// encryptionNames are both names of an encryption, or neither.
+func encryptionNames(how symbolon.Encryption) (key, content string) {
+	if how.Key == "" {
+		return "", ""
+	}
+	return how.Key, cmp.Or(how.Content, jwt.DefaultContent)
 }
 
 // print prints an app for people: what every app has, and what was decided
@@ -232,8 +257,12 @@ func (v *settingsView) rows() [][]string {
 	on("signed answers only", v.RequireSignedResponse)
 	add("answers by", v.ResponseAlg)
 	on("signed introspection", v.SignedIntrospection)
+	add("proves itself by", v.AuthAlg)
+	add("signs requests by", v.RequestAlg)
 	add("id tokens by", v.IDTokenAlg)
+	add("id tokens encrypted", strings.Trim(v.IDTokenKey+"/"+v.IDTokenContent, "/"))
 	add("userinfo by", v.UserinfoAlg)
+	add("userinfo encrypted", strings.Trim(v.UserinfoKey+"/"+v.UserinfoContent, "/"))
 	add("pairwise within", v.Sector)
 	if v.DefaultMaxAge > 0 {
 		add("default max age", fmt.Sprintf("%d s", v.DefaultMaxAge))
@@ -250,6 +279,9 @@ func (v *settingsView) rows() [][]string {
 		add("logo", r.LogoURI)
 		add("policy", r.PolicyURI)
 		add("terms", r.TermsURI)
+		add("sector read at", r.SectorURI)
+		add("signs people in at", r.InitiateURI)
+		add("contacts", r.Contacts...)
 	}
 	return rows
 }
