@@ -54,6 +54,9 @@ type Connection struct {
 	// Scope is all that was granted. A refresh may narrow one access token,
 	// never the connection.
 	Scope Scopes
+	// Session is the sign-in that it came of, where the app is to be told when
+	// that ends, and zero otherwise.
+	Session SessionID
 	// Seq is the sequence number of the refresh token that may be spent next.
 	// It is 0 at birth and counts the rotations.
 	Seq       uint64
@@ -78,6 +81,9 @@ const (
 	ByOperator Reason = "ended by the operator"
 	// ByCodeReplay: its authorization code was used a second time.
 	ByCodeReplay Reason = "authorization code replayed"
+	// BySignOut: the session that it came of ended, and it was not granted
+	// offline_access (OpenID Connect Back-Channel Logout §2.7).
+	BySignOut Reason = "the person signed out"
 	// ByRefreshReplay: a refresh token was used after its successor.
 	ByRefreshReplay Reason = "refresh token replayed"
 )

@@ -65,13 +65,18 @@ type Store interface {
 	Consent(ctx context.Context, account AccountID, client ClientID) (Consent, error)
 
 	// Connect is step 3: it gives birth to a connection unless one with its id
-	// is there already, which it ends.
+	// is there already, which it ends. With Session set, that sign-in of the
+	// account must be there still.
 	Connect(ctx context.Context, c Connect) (ConnectOutcome, error)
 	// Refresh is step 5: a compare-and-set on the connection's sequence number.
 	Refresh(ctx context.Context, r Refresh) (RefreshOutcome, error)
 	// End is step 6 and every other way in which something ends. What was
 	// ended is in Changes. It returns how many rows it ended: 0 when there
 	// was nothing left to end.
+	//
+	// Whenever sessions end, by End or by PutAccount, each app that has a
+	// connection of one is to be told so: one delivery of TellLogout for each
+	// session and app is in the Outbox, whether the connection lives or not.
 	End(ctx context.Context, e End) (int, error)
 	// Connections returns at most limit connections that the query selects,
 	// the newest first.
@@ -194,8 +199,8 @@ const (
 	// CodeReplayed: a row with this id was there. It is ended now, if it
 	// was not before.
 	CodeReplayed
-	// ConnectDenied: the account or the app is missing, disabled or ended, or
-	// the consent was withdrawn. Nothing was written.
+	// ConnectDenied: the account or the app is missing, disabled or ended, the
+	// session has ended, or the consent was withdrawn. Nothing was written.
 	ConnectDenied
 )
 
@@ -257,8 +262,10 @@ const (
 type End struct {
 	// Connection ends one connection.
 	Connection ConnectionID
-	// Browser ends the sessions of a browser: that of Account, or all. It
-	// leaves no Change, since sessions are read from the store each time.
+	// Browser ends the sessions of a browser: that of Account, or all; those are
+	// the rows that it counts. The connections of these sessions end with them,
+	// one by one, unless offline_access was granted. The sessions themselves leave
+	// no Change, since they are read from the store each time.
 	Browser [32]byte
 	// Account and Client end every connection between the two, and forget the
 	// consent. With Client empty: all of the account's connections, consents

@@ -83,7 +83,7 @@ func Tables() []Table {
 		}},
 		{Name: "connection", Key: 1, Page: 4096, Columns: []Column{
 			{"id", ID128}, {"account_no", Number}, {"app_no", Number}, {"scope", Text}, {"seq", Number}, {"created_at", Number},
-			{"refreshed_at", Number}, {"expires_at", Number}, {"ended_at", Number}, {"ended_by", Text},
+			{"refreshed_at", Number}, {"expires_at", Number}, {"ended_at", Number}, {"ended_by", Text}, {"session", ID128},
 		}},
 		{Name: "session", Key: 2, Page: 4096, Columns: []Column{
 			{"browser", Octets}, {"account_no", Number}, {"auth_at", Number}, {"expires_at", Number}, {"id", ID128}, {"acr", Text},
@@ -94,6 +94,11 @@ func Tables() []Table {
 		// A value may have 64 KiB.
 		{Name: "once", Key: 1, Page: 64, Columns: []Column{
 			{"key", Octets}, {"value", Octets}, {"expires_at", Number},
+		}},
+		// A body may have 16 KiB.
+		{Name: "delivery", Key: 1, Page: 256, Columns: []Column{
+			{"id", ID128}, {"kind", Text}, {"client", Text}, {"account", Text}, {"session", ID128}, {"body", Octets},
+			{"made_at", Number}, {"due_at", Number}, {"expires_at", Number}, {"attempts", Number},
 		}},
 	}
 }

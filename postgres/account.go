@@ -128,11 +128,12 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	if after <= before && (disabled || account.Enabled()) {
 		return nil
 	}
-	if _, err := tx.exec(`DELETE FROM session WHERE account_no = $1`, no); err != nil {
+	ended := max(after, millis(account.DisabledAt))
+	if err := tx.leave(no, ended); err != nil {
 		return err
 	}
 	tx.change(change{
-		kind: symbolon.AccountEnded, account: account.ID, before: max(after, millis(account.DisabledAt)), at: tx.clock(),
+		kind: symbolon.AccountEnded, account: account.ID, before: ended, at: tx.clock(),
 	})
 	return nil
 }

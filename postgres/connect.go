@@ -65,32 +65,34 @@ func insertAll(ctx context.Context, c *pgxpool.Conn, firsts map[symbolon.Connect
 	})
 	ids, accounts, clients, scopes := make([][16]byte, n), make([]string, n), make([]string, n), make([]string, n)
 	seqs, created, expires, issued := make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n)
-	sandbox := make([]bool, n)
+	sandbox, sessions := make([]bool, n), make([][16]byte, n)
 	for i, r := range list {
 		row := &r.ask.Connection
 		ids[i], accounts[i], clients[i], scopes[i] = row.ID, string(row.Account), string(row.Client), row.Scope.String()
 		seqs[i], created[i], expires[i], issued[i] = int64(row.Seq), millis(row.CreatedAt), millis(row.ExpiresAt), millis(r.ask.CodeIssuedAt)
-		sandbox[i] = r.ask.Sandbox
+		sandbox[i], sessions[i] = r.ask.Sandbox, row.Session
 	}
 	// Sent at once and one transaction. The accounts are locked by a statement of
 	// its own: who ends a pair waits for the birth then, or the birth for the end,
-	// and the statement after the lock sees what the end has left.
+	// and the statement after the lock sees what the end has left. So it is with who
+	// ends a session, and the session.
 	both := &pgx.Batch{}
 	both.Queue(`SELECT no FROM account WHERE id = ANY ($1) ORDER BY no FOR KEY SHARE`, accounts)
 	both.Queue(`
-		INSERT INTO connection (id, account_no, app_no, scope, seq, created_at, refreshed_at, expires_at)
-		SELECT u.id, account.no, app.no, u.scope, u.seq, u.created_at, u.created_at, u.expires_at
-		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[])
-				AS u (id, account, client, scope, seq, created_at, expires_at, issued_at, sandbox)
+		INSERT INTO connection (id, account_no, app_no, scope, seq, created_at, refreshed_at, expires_at, session)
+		SELECT u.id, account.no, app.no, u.scope, u.seq, u.created_at, u.created_at, u.expires_at, nullif(u.session, $11)
+		FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::uuid[])
+				AS u (id, account, client, scope, seq, created_at, expires_at, issued_at, sandbox, session)
 			JOIN account ON account.id = u.account
 			JOIN app ON app.id = u.client
 		WHERE account.disabled_at IS NULL AND account.not_before < u.issued_at
 			AND app.deleted_at IS NULL AND app.not_before < u.issued_at
 			AND (u.sandbox OR EXISTS (
 				SELECT 1 FROM consent WHERE account_no = account.no AND client = app.id AND granted_at <= u.issued_at))
+			AND (u.session = $11 OR EXISTS (SELECT 1 FROM session WHERE id = u.session AND account_no = account.no))
 		ORDER BY u.id
 		ON CONFLICT (id) DO NOTHING
-		RETURNING id`, ids, accounts, clients, scopes, seqs, created, expires, issued, sandbox)
+		RETURNING id`, ids, accounts, clients, scopes, seqs, created, expires, issued, sandbox, sessions, [16]byte{})
 	answers := c.SendBatch(ctx, both)
 	_, err := answers.Exec()
 	var born [][16]byte
@@ -119,11 +121,12 @@ type terms struct {
 	client  symbolon.ClientID
 	issued  int64
 	sandbox bool
+	session symbolon.SessionID
 }
 
 func termsOf(r *connectRequest) terms {
 	c := &r.ask
-	return terms{c.Connection.Account, c.Connection.Client, millis(c.CodeIssuedAt), c.Sandbox}
+	return terms{c.Connection.Account, c.Connection.Client, millis(c.CodeIssuedAt), c.Sandbox, c.Connection.Session}
 }
 
 // replayed settles the requests that did not give birth: where the row is there,

@@ -26,7 +26,7 @@ func (db *DB) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]sy
 		rows, err := c.Query(ctx, `
 			SELECT connection.id, account.id, app.id, connection.scope, connection.seq, connection.created_at,
 				connection.refreshed_at, connection.expires_at, connection.ended_at, coalesce(connection.ended_by, ''),
-				greatest(account.not_before, app.not_before)
+				greatest(account.not_before, app.not_before), connection.session
 			FROM connection
 				JOIN account ON account.no = connection.account_no
 				JOIN app ON app.no = connection.app_no
@@ -70,13 +70,17 @@ func scanConnection(row pgx.CollectableRow) (symbolon.Connection, error) {
 	var scope string
 	var seq, createdAt, refreshedAt, expiresAt, notBefore int64
 	var endedAt *int64
+	var session *[16]byte
 	err := row.Scan((*[16]byte)(&c.ID), (*string)(&c.Account), (*string)(&c.Client), &scope, &seq, &createdAt,
-		&refreshedAt, &expiresAt, &endedAt, (*string)(&c.EndedBy), &notBefore)
+		&refreshedAt, &expiresAt, &endedAt, (*string)(&c.EndedBy), &notBefore, &session)
 	if err != nil {
 		return c, err
 	}
 	if seq < 0 {
 		return c, errDamaged
+	}
+	if session != nil {
+		c.Session = *session
 	}
 	c.Scope, c.Seq = strings.Fields(scope), uint64(seq)
 	c.CreatedAt, c.RefreshedAt, c.ExpiresAt = moment(createdAt), moment(refreshedAt), moment(expiresAt)

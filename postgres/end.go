@@ -20,7 +20,7 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 	case e.Connection != symbolon.ConnectionID{}:
 		return ask(ctx, db.ends, opEnd, e)
 	case e.Browser != [32]byte{}:
-		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account) }
+		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account, e.Reason, now) }
 	case e.Account != "" && e.Client != "":
 		end = func(tx *transaction) (int64, error) { return tx.endPair(e.Account, e.Client, e.Reason, now) }
 	case e.Account != "":
@@ -79,10 +79,91 @@ func (db *DB) endAll(ctx context.Context, c *pgxpool.Conn, batch []*endRequest) 
 	return nil
 }
 
-func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID) (int64, error) {
-	return tx.exec(`
-		DELETE FROM session
-		WHERE browser = $1 AND ($2 = '' OR account_no = (SELECT no FROM account WHERE id = $2))`, browser[:], string(account))
+// endSessions ends the sessions of a browser, and what came of them and is not to
+// outlive them. It locks their accounts first, as endPair does, so that no connection
+// of them is born between the statements.
+func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
+	rows, err := tx.Tx.Query(tx.ctx, `
+		SELECT no FROM account
+		WHERE no IN (SELECT account_no FROM session WHERE browser = $1) AND ($2 = '' OR id = $2)
+		ORDER BY no FOR UPDATE`, browser[:], string(account))
+	accounts, err := collect(rows, err, pgx.RowTo[int64])
+	if err != nil || len(accounts) == 0 {
+		return 0, err
+	}
+	rows, err = tx.Tx.Query(tx.ctx, `SELECT id FROM session WHERE browser = $1 AND account_no = ANY ($2) AND id IS NOT NULL`, browser[:], accounts)
+	sessions, err := collect(rows, err, pgx.RowTo[[16]byte])
+	if err != nil {
+		return 0, err
+	}
+	if len(sessions) > 0 {
+		if err := tx.tellSessions(sessions, now); err != nil {
+			return 0, err
+		}
+		if err := tx.endOf(sessions, reason, now); err != nil {
+			return 0, err
+		}
+	}
+	return tx.exec(`DELETE FROM session WHERE browser = $1 AND account_no = ANY ($2)`, browser[:], accounts)
+}
+
+// endOf ends the connections of sessions that are not to outlive them.
+func (tx *transaction) endOf(sessions [][16]byte, reason symbolon.Reason, now int64) error {
+	rows, err := tx.Tx.Query(tx.ctx, `
+		SELECT connection.id, account.id, app.id
+		FROM connection
+			JOIN account ON account.no = connection.account_no
+			JOIN app ON app.no = connection.app_no
+		WHERE connection.session = ANY ($1) AND connection.ended_at IS NULL
+			AND position(' offline_access ' in ' ' || connection.scope || ' ') = 0
+		ORDER BY connection.id FOR UPDATE OF connection`, sessions)
+	var ids [][16]byte
+	list, err := collect(rows, err, func(row pgx.CollectableRow) (c change, err error) {
+		err = row.Scan((*[16]byte)(&c.connection), (*string)(&c.account), (*string)(&c.client))
+		c.kind, c.at = symbolon.ConnectionEnded, now
+		return c, err
+	})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	for _, c := range list {
+		ids = append(ids, c.connection)
+		tx.change(c)
+	}
+	_, err = tx.exec(`UPDATE connection SET ended_at = $2, ended_by = nullif($3, '') WHERE id = ANY ($1)`, ids, now, string(reason))
+	return err
+}
+
+// tellSessions has the apps of some sessions be told that these are over. Their
+// accounts are locked.
+func (tx *transaction) tellSessions(sessions [][16]byte, now int64) error {
+	_, err := tx.exec(`
+		INSERT INTO delivery (id, kind, client, account, session, body, made_at, due_at, expires_at, attempts)
+		SELECT gen_random_uuid(), $2, app.id, account.id, ended.session, '', $3::bigint, $3::bigint, $3::bigint + $4::bigint, 0
+		FROM (SELECT DISTINCT session, account_no, app_no FROM connection WHERE session = ANY ($1)) AS ended
+			JOIN account ON account.no = ended.account_no
+			JOIN app ON app.no = ended.app_no AND app.deleted_at IS NULL`,
+		sessions, string(symbolon.TellLogout), now, symbolon.DeliveryLife.Milliseconds())
+	return err
+}
+
+// leave ends all sessions of an account, whose connections are over in another way.
+func (tx *transaction) leave(no, now int64) error {
+	if err := tx.row(`SELECT no FROM account WHERE no = $1 FOR UPDATE`, []any{no}, &no); err != nil {
+		return err
+	}
+	rows, err := tx.Tx.Query(tx.ctx, `SELECT id FROM session WHERE account_no = $1 AND id IS NOT NULL`, no)
+	sessions, err := collect(rows, err, pgx.RowTo[[16]byte])
+	if err != nil {
+		return err
+	}
+	if len(sessions) > 0 {
+		if err := tx.tellSessions(sessions, now); err != nil {
+			return err
+		}
+	}
+	_, err = tx.exec(`DELETE FROM session WHERE account_no = $1`, no)
+	return err
 }
 
 // endPair locks the account first, so that no connection of the pair is born
@@ -137,7 +218,10 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	if err != nil {
 		return 0, err
 	}
-	statements := []string{`DELETE FROM session WHERE account_no = $1`, `DELETE FROM consent WHERE account_no = $1`}
+	if err := tx.leave(no, now); err != nil {
+		return 0, err
+	}
+	statements := []string{`DELETE FROM consent WHERE account_no = $1`}
 	if remove {
 		statements = append(statements, `
 			UPDATE account SET username = NULL, name = '', password = '', profile = '{}', factors = '', deleted_at = not_before, disabled_at = not_before

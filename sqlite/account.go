@@ -127,10 +127,11 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	if after <= before && (disabled || account.Enabled()) {
 		return nil
 	}
-	if _, err := tx.exec(`DELETE FROM session WHERE account_no = ?`, no); err != nil {
+	ended := max(after, millis(account.DisabledAt))
+	if err := tx.leave(no, ended); err != nil {
 		return err
 	}
 	return tx.change(change{
-		kind: symbolon.AccountEnded, account: account.ID, before: max(after, millis(account.DisabledAt)), at: tx.clock(),
+		kind: symbolon.AccountEnded, account: account.ID, before: ended, at: tx.clock(),
 	})
 }

@@ -24,16 +24,17 @@ func (tx *transaction) connect(c *symbolon.Connect) (symbolon.ConnectOutcome, er
 	row := &c.Connection
 	created, issued := millis(row.CreatedAt), millis(c.CodeIssuedAt)
 	n, err := tx.exec(`
-		INSERT INTO connection (id, account_no, app_no, scope, seq, created_at, refreshed_at, expires_at)
-		SELECT ?, account.no, app.no, ?, ?, ?, ?, ?
+		INSERT INTO connection (id, account_no, app_no, scope, seq, created_at, refreshed_at, expires_at, session)
+		SELECT ?1, account.no, app.no, ?2, ?3, ?4, ?4, ?5, ?6
 		FROM account, app
-		WHERE account.id = ? AND account.disabled_at IS NULL AND account.not_before < ?
-			AND app.id = ? AND app.deleted_at IS NULL AND app.not_before < ?
-			AND (? OR EXISTS (
-				SELECT 1 FROM consent WHERE account_no = account.no AND client = app.id AND granted_at <= ?))
+		WHERE account.id = ?7 AND account.disabled_at IS NULL AND account.not_before < ?8
+			AND app.id = ?9 AND app.deleted_at IS NULL AND app.not_before < ?8
+			AND (?10 OR EXISTS (
+				SELECT 1 FROM consent WHERE account_no = account.no AND client = app.id AND granted_at <= ?8))
+			AND (?6 IS NULL OR EXISTS (SELECT 1 FROM session WHERE id = ?6 AND account_no = account.no))
 		ON CONFLICT (id) DO NOTHING`,
-		row.ID[:], row.Scope.String(), seqBase+int64(row.Seq), created, created, millis(row.ExpiresAt),
-		string(row.Account), issued, string(row.Client), issued, c.Sandbox, issued)
+		row.ID[:], row.Scope.String(), seqBase+int64(row.Seq), created, millis(row.ExpiresAt), idOrNone(row.Session),
+		string(row.Account), issued, string(row.Client), c.Sandbox)
 	if err != nil {
 		return 0, err
 	}

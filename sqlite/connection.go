@@ -24,7 +24,7 @@ func (db *DB) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]sy
 		rows, err := f.query(ctx, `
 			SELECT connection.id, account.id, app.id, connection.scope, connection.seq, connection.created_at,
 				connection.refreshed_at, connection.expires_at, connection.ended_at, connection.ended_by,
-				max(account.not_before, app.not_before)
+				max(account.not_before, app.not_before), connection.session
 			FROM connection
 				JOIN account ON account.no = connection.account_no
 				JOIN app ON app.no = connection.app_no
@@ -63,18 +63,19 @@ func connectionFilter(q symbolon.ConnectionQuery) (string, []any) {
 
 func scanConnection(rows *sql.Rows) (symbolon.Connection, error) {
 	var c symbolon.Connection
-	var id []byte
+	var id, session []byte
 	var scope string
 	var seq, createdAt, refreshedAt, expiresAt, notBefore int64
 	var endedAt sql.NullInt64
 	var endedBy sql.NullString
-	err := rows.Scan(&id, &c.Account, &c.Client, &scope, &seq, &createdAt, &refreshedAt, &expiresAt, &endedAt, &endedBy, &notBefore)
+	err := rows.Scan(&id, &c.Account, &c.Client, &scope, &seq, &createdAt, &refreshedAt, &expiresAt, &endedAt, &endedBy, &notBefore, &session)
 	if err != nil {
 		return c, err
 	}
 	if copy(c.ID[:], id) != len(c.ID) || seq < seqBase {
 		return c, errDamaged
 	}
+	copy(c.Session[:], session)
 	c.Scope, c.Seq = strings.Fields(scope), uint64(seq-seqBase)
 	c.CreatedAt, c.RefreshedAt, c.ExpiresAt = moment(createdAt), moment(refreshedAt), moment(expiresAt)
 	c.EndedAt, c.EndedBy = moment(endedAt.Int64), symbolon.Reason(endedBy.String)

@@ -21,7 +21,7 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 			return tx.endToken(e.Connection, now)
 		}
 	case e.Browser != [32]byte{}:
-		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account) }
+		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account, e.Reason, now) }
 	case e.Account != "" && e.Client != "":
 		end = func(tx *transaction) (int64, error) { return tx.endPair(e.Account, e.Client, e.Reason, now) }
 	case e.Account != "":
@@ -67,10 +67,46 @@ func (tx *transaction) endToken(id symbolon.ConnectionID, now int64) (int64, err
 		SELECT ?2, ?1, ?3 WHERE NOT EXISTS (SELECT 1 FROM connection WHERE id = ?1)`, id[:], symbolon.ConnectionEnded, now)
 }
 
-func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID) (int64, error) {
-	return tx.exec(`
-		DELETE FROM session
-		WHERE browser = ?1 AND (?2 = '' OR account_no = (SELECT no FROM account WHERE id = ?2))`, browser[:], account)
+// endSessions ends the sessions of a browser, and what came of them and is not to
+// outlive them.
+func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
+	const which = `browser = ?1 AND (?2 = '' OR account_no = (SELECT no FROM account WHERE id = ?2))`
+	args := []any{browser[:], account, now, reason}
+	if err := tx.tellSessions(which, args); err != nil {
+		return 0, err
+	}
+	const theirs = `session IN (SELECT id FROM session WHERE ` + which + `)`
+	// The changes first: afterwards what is ended now looks as what was before.
+	n, err := tx.exec(`
+		INSERT INTO change (kind, connection, account, client, at)
+		SELECT ?5, connection.id, account.id, app.id, ?3
+		FROM connection
+			JOIN account ON account.no = connection.account_no
+			JOIN app ON app.no = connection.app_no
+		WHERE `+theirs+` AND `+notOffline, append(args, symbolon.ConnectionEnded)...)
+	if err == nil && n > 0 {
+		_, err = tx.exec(`UPDATE connection SET ended_at = ?3, ended_by = ?4 WHERE `+theirs+` AND `+notOffline, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return tx.exec(`DELETE FROM session WHERE `+which, args[:2]...)
+}
+
+// notOffline is true of a connection that lives and is not to outlive its session.
+const notOffline = `connection.ended_at IS NULL AND instr(' ' || connection.scope || ' ', ' offline_access ') = 0`
+
+// tellSessions has the apps of some sessions be told that these are over, which is
+// written before they go. Which sessions is a condition on the first arguments; the
+// third is now.
+func (tx *transaction) tellSessions(which string, args []any) error {
+	_, err := tx.exec(`
+		INSERT INTO delivery (id, kind, client, account, session, body, made_at, due_at, expires_at, attempts)
+		SELECT randomblob(16), '`+string(symbolon.TellLogout)+`', app.id, account.id, ended.session, x'', ?3, ?3, ?3 + `+deliveryLife+`, 0
+		FROM (SELECT DISTINCT session, account_no, app_no FROM connection WHERE session IN (SELECT id FROM session WHERE `+which+`)) AS ended
+			JOIN account ON account.no = ended.account_no
+			JOIN app ON app.no = ended.app_no AND app.deleted_at IS NULL`, args[:3]...)
+	return err
 }
 
 func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.ClientID, reason symbolon.Reason, now int64) (int64, error) {
@@ -112,7 +148,10 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	if err != nil {
 		return 0, err
 	}
-	statements := []string{`DELETE FROM session WHERE account_no = ?1`, `DELETE FROM consent WHERE account_no = ?1`}
+	if err := tx.leave(no, now); err != nil {
+		return 0, err
+	}
+	statements := []string{`DELETE FROM consent WHERE account_no = ?1`}
 	if remove {
 		statements = append(statements, `
 			UPDATE account SET username = NULL, name = '', password = '', profile = '{}', factors = '', deleted_at = not_before, disabled_at = not_before
@@ -124,6 +163,15 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 		}
 	}
 	return 1, tx.change(change{kind: symbolon.AccountEnded, account: id, before: before, at: now})
+}
+
+// leave ends all sessions of an account, whose connections are over in another way.
+func (tx *transaction) leave(no, now int64) error {
+	if err := tx.tellSessions(`account_no = ?1`, []any{no, 0, now}); err != nil {
+		return err
+	}
+	_, err := tx.exec(`DELETE FROM session WHERE account_no = ?`, no)
+	return err
 }
 
 func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int64, error) {

@@ -28,6 +28,7 @@ type Memory struct {
 	changes     []symbolon.Change
 	keys        map[symbolon.KeyID]symbolon.Key
 	once        map[[32]byte]symbolon.Once
+	outbox      map[symbolon.DeliveryID]waiting
 }
 
 var _ symbolon.Store = (*Memory)(nil)
@@ -53,6 +54,7 @@ func NewMemory() *Memory {
 		connections: make(map[symbolon.ConnectionID]symbolon.Connection),
 		keys:        make(map[symbolon.KeyID]symbolon.Key),
 		once:        make(map[[32]byte]symbolon.Once),
+		outbox:      make(map[symbolon.DeliveryID]waiting),
 	}
 }
 

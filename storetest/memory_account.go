@@ -48,7 +48,7 @@ func (m *Memory) PutAccount(ctx context.Context, account symbolon.Account) error
 	account.NotBefore = latest(ms(account.NotBefore), old.NotBefore, m.departed[string(account.ID)])
 	m.accounts[account.ID] = account
 	if account.NotBefore.After(old.NotBefore) || (old.Enabled() && !account.Enabled()) {
-		m.endSessionsOf(account.ID)
+		m.endSessionsOf(account.ID, latest(account.NotBefore, account.DisabledAt))
 		before := latest(account.NotBefore, account.DisabledAt)
 		m.change(symbolon.Change{Kind: symbolon.AccountEnded, Account: account.ID, Before: before, At: before})
 	}
@@ -143,9 +143,10 @@ func (m *Memory) Consent(ctx context.Context, account symbolon.AccountID, client
 	return consent, nil
 }
 
-// endSessionsOf ends every session of the account and returns how many.
-func (m *Memory) endSessionsOf(account symbolon.AccountID) int {
-	return deleteWhere(m.sessions, func(key sessionKey) bool { return key.account == account })
+// endSessionsOf ends every session of the account, whose connections are over in
+// another way.
+func (m *Memory) endSessionsOf(account symbolon.AccountID, now time.Time) {
+	m.endSessions(func(key sessionKey) bool { return key.account == account }, "", now, true)
 }
 
 func deleteWhere[K comparable, V any](rows map[K]V, match func(K) bool) int {

@@ -24,7 +24,7 @@ func (m *Memory) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Conn
 	issued := ms(c.CodeIssuedAt)
 	consent, allowed := m.consents[pair{c.Connection.Account, c.Connection.Client}]
 	allowed = allowed && !consent.GrantedAt.After(issued)
-	if !m.mayConnect(c.Connection.Account, c.Connection.Client, issued) || (!allowed && !c.Sandbox) {
+	if !m.mayConnect(c.Connection.Account, c.Connection.Client, issued) || (!allowed && !c.Sandbox) || !m.lasts(&c.Connection) {
 		return symbolon.ConnectDenied, nil
 	}
 	row := c.Connection
@@ -34,6 +34,19 @@ func (m *Memory) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Conn
 	row.EndedAt, row.EndedBy = time.Time{}, ""
 	m.put(row)
 	return symbolon.Connected, nil
+}
+
+// lasts reports whether the session that a connection comes of is there.
+func (m *Memory) lasts(row *symbolon.Connection) bool {
+	if row.Session == (symbolon.SessionID{}) {
+		return true
+	}
+	for _, session := range m.sessions {
+		if session.ID == row.Session && session.Account == row.Account {
+			return true
+		}
+	}
+	return false
 }
 
 // mayConnect reports whether what was made at a moment for an account and an
@@ -124,9 +137,9 @@ func (m *Memory) End(ctx context.Context, e symbolon.End) (int, error) {
 		}
 		return m.endConnection(row, e.Reason, now), nil
 	case e.Browser != [32]byte{}:
-		return deleteWhere(m.sessions, func(key sessionKey) bool {
+		return m.endSessions(func(key sessionKey) bool {
 			return key.browser == e.Browser && (e.Account == "" || e.Account == key.account)
-		}), nil
+		}, e.Reason, now, false), nil
 	case e.Account != "" && e.Client != "":
 		return m.endPair(e, now), nil
 	case e.Account != "":
@@ -178,7 +191,7 @@ func (m *Memory) endAccount(e symbolon.End, now time.Time) int {
 		m.departed[string(e.Account)] = account.NotBefore
 		delete(m.accounts, e.Account)
 	}
-	m.endSessionsOf(e.Account)
+	m.endSessionsOf(e.Account, now)
 	deleteWhere(m.consents, func(key pair) bool { return key.account == e.Account })
 	m.change(symbolon.Change{Kind: symbolon.AccountEnded, Account: e.Account, Before: account.NotBefore, At: now})
 	return 1
