@@ -129,7 +129,8 @@ func TestImportsRunOneWay(t *testing.T) {
 		"oauth":   {ours: []string{".", "seal", "jwt"}},
 		"fetch":   {ours: []string{"."}},
 		"gather":  {ours: []string{"."}},
-		"metrics": {ours: []string{".", "gather"}, others: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"}},
+		"outbox":  {ours: []string{"."}},
+		"metrics": {ours: []string{".", "gather", "outbox"}, others: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"}},
 		"traces": {ours: []string{".", "gather"}, others: []string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/propagation",
 			"go.opentelemetry.io/otel/sdk/resource", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1",
 			"go.opentelemetry.io/proto/slim/otlp/common/v1", "go.opentelemetry.io/proto/slim/otlp/resource/v1", "go.opentelemetry.io/proto/slim/otlp/trace/v1", "google.golang.org/protobuf/proto"}},
@@ -142,7 +143,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"storetest":       {ours: []string{"."}},
 		"internal/pgtest": {others: []string{"github.com/jackc/pgx/v5"}},
 		"web":             {ours: []string{".", "seal", "jwt", "oauth", "oidc", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna"}},
-		"cmd/symbolon":    {ours: []string{".", "fetch", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
+		"cmd/symbolon":    {ours: []string{".", "fetch", "outbox", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},

@@ -23,9 +23,10 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 	described
-	store   storeMetrics
-	request requestMetrics
-	fetch   fetchMetrics
+	store    storeMetrics
+	request  requestMetrics
+	fetch    fetchMetrics
+	delivery deliveryMetrics
 }
 
 // Described is what is told of one metric, for the documents.
@@ -46,6 +47,7 @@ func New(b Build) *Metrics {
 	m.newRequest()
 	m.newStore()
 	m.newFetch()
+	m.newDeliveries()
 	return m
 }
 

@@ -52,19 +52,23 @@ func (c *Callback) plain() []Field {
 
 // URL returns the redirect URI with the parameters appended, unless Mode is Posted. The bytes of the
 // registered URI, its query included, stay as they are (RFC 6749 §3.1.2).
-func (c *Callback) URL() string {
+func (c *Callback) URL() string { return withFields(c.RedirectURI, c.Mode.inFragment(), c.Fields()) }
+
+// withFields returns a registered URI with parameters appended to its query, or as
+// its fragment.
+func withFields(uri string, inFragment bool, fields []Field) string {
 	var b strings.Builder
-	b.WriteString(c.RedirectURI)
+	b.WriteString(uri)
 	sep := byte('?')
-	if i := strings.IndexByte(c.RedirectURI, '?'); c.Mode.inFragment() {
+	if i := strings.IndexByte(uri, '?'); inFragment {
 		sep = '#' // no registered URI has one
 	} else if i >= 0 {
 		sep = '&'
-		if i == len(c.RedirectURI)-1 {
+		if i == len(uri)-1 {
 			sep = 0
 		}
 	}
-	for _, f := range c.Fields() {
+	for _, f := range fields {
 		if sep != 0 {
 			b.WriteByte(sep)
 		}

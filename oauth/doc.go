@@ -64,6 +64,7 @@
 //	/oauth2/introspect            introspect.go     Engine.Introspect
 //	/oauth2/revoke                revoke.go         Engine.Revoke
 //	/oauth2/userinfo              userinfo.go       Engine.Userinfo         what is said of a person: package oidc
+//	/oauth2/logout                logout.go         Engine.Logout           and Engine.SignOut; telling apps: packages oidc, outbox
 //	/oauth2/register              register.go       Engine.Register         apps that are documents: document.go
 //	/oauth2/jwks                  offers.go         Engine.KeySet
 //	/.well-known/…                offers.go         Engine.Offers

@@ -70,6 +70,9 @@ type Config struct {
 	// IDToken makes an ID token (OpenID Connect Core §2). Nil means that there are
 	// none, and that the scope openid means nothing.
 	IDToken func(r *IDTokenRequest) (string, error)
+	// SignedOut, unless it is nil, is called when sessions were ended, whose apps are
+	// to be told.
+	SignedOut func()
 	// PairwiseKey is what pairwise subjects are made with. It never changes.
 	PairwiseKey [32]byte
 	// UnusedLifetime is how long an app that registered itself may wait for its

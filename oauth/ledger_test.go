@@ -336,6 +336,24 @@ var ledger = map[string][]row{
 		{"RFC9728-4-a", "elsewhere", ""},
 		{"RFC9728-5.1-a", "elsewhere", ""},
 	},
+	"A17": { // logout
+		{"RPL-2-a", "elsewhere", ""},
+		{"RPL-2-b", "TestLogout", ""},
+		{"RPL-2-c", "TestLogout", ""},
+		{"RPL-2-d", "TestLogout", ""},
+		{"RPL-3-a", "TestLogout", ""},
+		{"RPL-2-e", "TestLogoutHint", ""},
+		{"RPL-2-f", "TestLogoutHint", ""},
+		{"RPL-2-g", "TestLogoutHint", ""},
+		{"RPL-6-a", "TestLogout", ""},
+		{"RPL-4-a", "TestLogout", ""},
+		{"BCL-2.1-a", "elsewhere", ""},
+		{"BCL-2.4-a", "elsewhere", ""},
+		{"BCL-2.5-a", "TestSignOut", ""},
+		{"BCL-2.5-b", "elsewhere", ""},
+		{"BCL-2.7-a", "TestSignOut", ""},
+		{"BCL-2.4-b", "TestSignOut", ""},
+	},
 	"A19": { // token exchange, step-up
 		{"RFC8693-2.1-a", "TestExchange", ""},
 		{"RFC8693-2.2-a", "TestExchange", ""},
@@ -440,7 +458,7 @@ var ledger = map[string][]row{
 
 // sizes are how many rows each group of the ledger has: one that is forgotten
 // shows.
-var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A6": 25, "A7": 22, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A15": 16, "A16": 17, "A18": 10, "A19": 7, "A20": 10, "B": 65}
+var sizes = map[string]int{"A1": 40, "A2": 33, "A3": 13, "A4": 22, "A5": 20, "A6": 25, "A7": 22, "A9": 19, "A12": 17, "A13": 16, "A8": 15, "A10": 18, "A11": 9, "A14": 13, "A15": 16, "A16": 17, "A17": 16, "A18": 10, "A19": 7, "A20": 10, "B": 65}
 
 func TestLedger(t *testing.T) {
 	named := make(map[string]map[string]bool) // test → the names and comments in it

@@ -14,10 +14,9 @@ import (
 // Which answers wait: those that say that something is over because the store
 // said so (204 of step 6, 200 of revocation, a code or refresh token that was
 // replayed or whose connection was ended, a registration that was changed or
-// deleted). Which do not: a refusal of an access token by what this node knows.
-// It is no promise about other nodes, and steps 4 and 6 refuse with it every
-// token that is not good. Signing out does not wait either: sessions are read
-// from the store each time.
+// deleted), and signing out, since connections may end with a session. Which do
+// not: a refusal of an access token by what this node knows. It is no promise
+// about other nodes, and steps 4 and 6 refuse with it every token that is not good.
 
 // maxSettling bounds how many requests wait at the same time. It is more than a
 // node can end in that time; a request beyond it is answered 503, as one whose
@@ -29,6 +28,12 @@ const opSettle = "wait for the other nodes"
 // settle waits until no node honours a connection any more, which the store has
 // said is over and which was noted. An error means that this cannot be promised.
 func (e *Engine) settle(ctx context.Context, id symbolon.ConnectionID) error {
+	return e.settleSince(ctx, e.feed.heard(id))
+}
+
+// settleSince is settle for what was known to be durable at a moment, by the
+// monotonic clock.
+func (e *Engine) settleSince(ctx context.Context, known time.Duration) error {
 	if !e.cfg.Shared {
 		return nil
 	}
@@ -36,7 +41,7 @@ func (e *Engine) settle(ctx context.Context, id symbolon.ConnectionID) error {
 	if e.settling.Add(1) > maxSettling {
 		return symbolon.Errorf(symbolon.Unknown, opSettle, "more than %d requests wait already", maxSettling)
 	}
-	return e.feed.settle(ctx, e.feed.heard(id))
+	return e.feed.settle(ctx, known)
 }
 
 // ended notes what the store has said is over, and returns the refusal that says

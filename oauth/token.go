@@ -205,9 +205,13 @@ func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *
 // set, what is spent a second time is refused and ends nothing.
 func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, spare bool) (time.Time, error) {
 	expires := e.expiry(code.Connection, c.now)
+	var session symbolon.SessionID
+	if c.app.Settings.OpenID.BackchannelLogoutURI != "" && !spare {
+		session = code.Session // a device is not of the browser in which it was allowed
+	}
 	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
 		Connection: symbolon.Connection{
-			ID: code.Connection, Account: code.Account, Client: c.app.ID, Scope: code.Scope,
+			ID: code.Connection, Account: code.Account, Client: c.app.ID, Scope: code.Scope, Session: session,
 			CreatedAt: c.now, RefreshedAt: c.now, ExpiresAt: expires,
 		},
 		CodeIssuedAt: code.IssuedAt,
@@ -223,7 +227,7 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	case outcome == symbolon.CodeReplayed:
 		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()))
 	case outcome != symbolon.Connected:
-		return expires, c.no(InvalidGrant, "The account or the app was disabled, or the consent was withdrawn, since the code was given.")
+		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, or the person signed out, since the code was given.")
 	}
 	return expires, nil
 }

@@ -38,6 +38,8 @@ type flow struct {
 	Consent bool `json:"consent,omitempty"`
 	// Device is set when the person came to connect a device, or nil.
 	Device *deviceFlow `json:"device,omitempty"`
+	// Logout is the request to sign out that brought the person, or empty.
+	Logout string `json:"logout,omitempty"`
 	// Said is the digest of what the page shows of an app that registered itself.
 	Said []byte `json:"said,omitempty"`
 	// Proven is set between the password and the code of an authenticator app, Raise
@@ -102,6 +104,8 @@ func (f *flow) startAgain() string {
 		return "/device"
 	case f.Security:
 		return securityPath
+	case f.Logout != "":
+		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
 		return "/sign-in"
 	}

@@ -21,6 +21,7 @@ type metadata struct {
 	KeySet                string   `json:"jwks_uri"`
 	RegistrationEndpoint  string   `json:"registration_endpoint,omitempty"` // RFC 7591
 	UserinfoEndpoint      string   `json:"userinfo_endpoint,omitempty"`     // OpenID Connect Discovery §3
+	EndSessionEndpoint    string   `json:"end_session_endpoint,omitempty"`  // RP-Initiated Logout §2.1
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint"`         // RFC 8628 §4
@@ -62,6 +63,8 @@ type metadata struct {
 	ACRs                  []string `json:"acr_values_supported,omitempty"`
 	Prompts               []string `json:"prompt_values_supported,omitempty"`
 	Displays              []string `json:"display_values_supported,omitempty"`
+	BackchannelLogout     bool     `json:"backchannel_logout_supported,omitempty"`         // Back-Channel Logout §2.1
+	BackchannelSession    bool     `json:"backchannel_logout_session_supported,omitempty"` // Back-Channel Logout §2.1
 }
 
 // newMetadata returns the document of a server.
@@ -108,7 +111,8 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		ACRs:                  []string{oauth.ACROne, oauth.ACRTwo}, // RFC 9470 §7
 	}
 	if h.OpenID != nil {
-		m.UserinfoEndpoint = at("/oauth2/userinfo")
+		m.UserinfoEndpoint, m.EndSessionEndpoint = at("/oauth2/userinfo"), at("/oauth2/logout")
+		m.BackchannelLogout, m.BackchannelSession = true, true
 		m.SubjectTypes = append(m.SubjectTypes, "pairwise")
 		m.UserinfoAlgorithms = offers.Algorithms
 		m.IDTokenKeys, m.IDTokenContents = jwt.KeyAlgorithms, jwt.ContentAlgorithms

@@ -345,18 +345,32 @@ func (*ErrorPage) headers() pageHeaders { return pageHeaders{Flow: true} }
 // no one is signed in.
 type SignOutPage struct {
 	Accounts []AccountView
+	// Asked is set when a link brought the person, to sign out; App is the app that
+	// the link names, or nil.
+	Asked bool
+	App   *AppView
+	// Wrong says what is wrong with the link, or is empty.
+	Wrong string
+	// BackHost is the host, or the scheme of an app's own, to which the person is
+	// sent afterwards; empty when they stay.
+	BackHost string
 	// Flow is a sealed value that binds the form to the browser, posted back as
 	// it is; left out when empty.
 	Flow string
 }
 
-func (*SignOutPage) template() string     { return "sign-out" }
-func (*SignOutPage) headers() pageHeaders { return pageHeaders{} }
+func (*SignOutPage) template() string       { return "sign-out" }
+func (p *SignOutPage) headers() pageHeaders { return pageHeaders{Leads: p.BackHost != ""} }
 
 // SignedOutPage says that it is done.
 type SignedOutPage struct {
 	// Others says that other accounts are still signed in in this browser.
 	Others bool
+	// Wrong says what is wrong with the link that brought the person, or is empty.
+	Wrong string
+	// Back is where the app wants the person back, when they are to see that first,
+	// and BackHost is its host, or its scheme.
+	Back, BackHost string
 }
 
 func (*SignedOutPage) template() string     { return "signed-out" }

@@ -67,8 +67,12 @@ func pageSamples() []Page {
 		&ErrorPage{Status: 503, Title: "Not just now", Description: "The server cannot reach its store."},
 		&SignOutPage{Accounts: people, Flow: flow},
 		&SignOutPage{},
+		&SignOutPage{Accounts: people, Asked: true, App: &app, BackHost: "weathermill.example", Flow: flow},
+		&SignOutPage{Accounts: people[:1], Asked: true, Wrong: "The id_token_hint is no ID token that this server signed.", Flow: flow},
 		&SignedOutPage{},
 		&SignedOutPage{Others: true},
+		&SignedOutPage{Wrong: "The post_logout_redirect_uri is none of those that the app has registered."},
+		&SignedOutPage{Back: "https://weathermill.example/bye", BackHost: "weathermill.example"},
 	}
 	return slices.Concat(pages, playgroundSamples(), docsSamples())
 }

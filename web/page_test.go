@@ -172,11 +172,13 @@ func TestPageHeaders(t *testing.T) {
 		}
 		signIn, isSignIn := sample.(*SignInPage)
 		code, isCode := sample.(*CodePage)
-		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil || isCode && code.Leads
+		signOut, isSignOut := sample.(*SignOutPage)
+		back := isSignOut && signOut.BackHost != ""
+		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil || isCode && code.Leads || back
 		if got := !strings.Contains(csp, "form-action 'self'"); got != leads {
 			t.Errorf("%s: form-action left out is %v, want %v", name, got, leads)
 		}
-		flow := leads || name == "denied" || name == "error"
+		flow := leads && !back || name == "denied" || name == "error"
 		if got := w.Header().Get("Cross-Origin-Opener-Policy") == ""; got != flow {
 			t.Errorf("%s: opener kept is %v, want %v", name, got, flow)
 		}
@@ -246,7 +248,8 @@ func TestHostileText(t *testing.T) {
 		&ConsentPage{App: app, Account: person, Scopes: []ScopeView{{Name: hostile, Description: hostile}}, RedirectHost: hostile, RedirectURI: "javascript:" + hostile, Flow: hostile},
 		&DeniedPage{Title: hostile, Reason: hostile, Retry: "javascript:alert(1)"},
 		&ErrorPage{Code: hostile, Title: hostile, Description: hostile, WhoMends: hostile, How: hostile, RequestID: hostile, DocsURL: "javascript:alert(1)", Mismatch: NewMismatch(hostile, []string{hostile + "x", "y"})},
-		&SignOutPage{Accounts: []AccountView{person}},
+		&SignOutPage{Accounts: []AccountView{person}, Asked: true, App: &app, Wrong: hostile, BackHost: hostile},
+		&SignedOutPage{Wrong: hostile, Back: "javascript:alert(1)", BackHost: hostile},
 	} {
 		root, err := html.Parse(strings.NewReader(drawn(t, p, page)))
 		if err != nil {

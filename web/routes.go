@@ -84,7 +84,9 @@ func (h *Handler) table() map[string]*route {
 		{path: "/readyz", get: h.readyz},
 	}
 	if h.OpenID != nil {
-		routes = append(routes, route{path: "/oauth2/userinfo", get: h.userinfo, post: h.userinfo, surface: standard, cors: true})
+		routes = append(routes,
+			route{path: "/oauth2/userinfo", get: h.userinfo, post: h.userinfo, surface: standard, cors: true},
+			route{path: "/oauth2/logout", get: h.logout, post: h.logout, kind: browser, surface: standard})
 	}
 	routes = append(routes, h.registrationRoutes()...)
 	if h.play != nil {

@@ -232,19 +232,27 @@ func (h *Handler) signOutPage(w http.ResponseWriter, r *http.Request, ev *event)
 
 // signOut ends one or all of the browser's sessions.
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request, ev *event) error {
-	form, _, err := h.readForm(w, r)
+	form, f, err := h.readForm(w, r)
 	if err != nil {
 		return err
 	}
 	account := form.First("account")
 	browser, ok := h.browserCookie(r, sessionCookie)
 	if ok && account != "" {
-		end := symbolon.End{Browser: browser, Now: h.Engine.Now()}
-		if account != "all" {
-			end.Account = symbolon.AccountID(account)
-		}
-		if _, err := h.Store.End(r.Context(), end); err != nil {
+		// Where to afterwards, first: what cannot be known then has ended nothing.
+		back, err := h.backFrom(r, f)
+		if err != nil {
 			return err
+		}
+		var one symbolon.AccountID
+		if account != "all" {
+			one = symbolon.AccountID(account)
+		}
+		if err := h.Engine.SignOut(r.Context(), browser, one); err != nil {
+			return err
+		}
+		if back != "" {
+			return h.redirect(w, r, ev, back)
 		}
 	}
 	// By a redirect, so that going back to this page sends no form again.

@@ -40,14 +40,14 @@ func (h *Handler) standardAuthorize(w http.ResponseWriter, r *http.Request, ev *
 	return h.begin(w, r, ev, &req)
 }
 
-// readBrowserParams reads an authorization request from the query of a GET or
-// the form of a POST (OpenID Connect Core §3.1.2.1). A parameter that stands in
-// both is repeated.
+// readBrowserParams reads what an app sends the browser with, from the query of a GET
+// or the form of a POST (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2). A
+// parameter that stands in both is repeated.
 func readBrowserParams(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 	text := r.URL.RawQuery
 	if r.Method == http.MethodPost {
 		if mediaType(r.Header) != "application/x-www-form-urlencoded" {
-			return oauth.Params{}, &httpError{status: http.StatusUnsupportedMediaType, code: "invalid_request", description: "An authorization request by POST must be a form: application/x-www-form-urlencoded, in UTF-8."}
+			return oauth.Params{}, &httpError{status: http.StatusUnsupportedMediaType, code: "invalid_request", description: "Such a request by POST must be a form: application/x-www-form-urlencoded, in UTF-8."}
 		}
 		body, err := readBody(w, r)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
+	"github.com/symbolon/symbolon/outbox"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/web"
 )
@@ -38,6 +39,7 @@ type server struct {
 	store *database
 	pair  *pair // when TLS ends here
 	watch *watch
+	tells *outbox.Deliverer
 	// asks is set once there is an app that shows a certificate of its own.
 	asks atomic.Bool
 }
@@ -108,6 +110,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	}
 	front.Open(handler)
 	running.Go(func() { feed.Run(beside) })
+	running.Go(func() { s.tells.Run(beside) })
 	if s.store.server != nil {
 		running.Go(func() { s.store.server.Listen(beside, feed.Wake) })
 	}
@@ -338,6 +341,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		return nil, nil, err
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
+	tellsLogouts(s.tells, options.Engine, options.OpenID)
 	h, err := web.New(options)
 	if err != nil {
 		return nil, nil, err
@@ -356,6 +360,8 @@ func (s *server) signIns(ctx context.Context, cfg *oauth.Config, options *web.Op
 	cfg.PairwiseKey = sha256.Sum256([]byte("pairwise subjects of " + mark.Epoch))
 	options.OpenID = &oidc.Teller{Issuer: cfg.Issuer, Signing: cfg.Signing, Lifetime: time.Duration(s.AccessLifetime)}
 	cfg.IDToken = options.OpenID.IDToken
+	s.tells = s.deliverer()
+	cfg.SignedOut = s.tells.Wake
 	return nil
 }
 
