@@ -31,14 +31,13 @@ func byProfile(app *symbolon.App) *symbolon.App {
 	app.Rotation = symbolon.RotateNever // FAPI 2.0 §5.3.2.1, 9
 	s.RequirePAR = true                 // FAPI 2.0 §5.3.2.2, 3
 	app.RequirePKCE = true              // FAPI 2.0 §5.3.2.2, 5
-	for _, algorithm := range []*string{&s.OpenID.IDTokenSigning, &s.OpenID.UserinfoSigning} {
-		// FAPI 2.0 §5.4.1: RS256 is OpenID Connect's default, and none of these.
-		if *algorithm != "" && !slices.Contains(fapiAlgorithms, *algorithm) {
+	// FAPI 2.0 §5.4.1: RS256 is the default of OpenID Connect and of JARM, and none of
+	// these. Userinfo is plain by default.
+	for _, algorithm := range []*string{&s.OpenID.IDTokenSigning, &s.ResponseSigning, &s.OpenID.UserinfoSigning} {
+		plain := algorithm == &s.OpenID.UserinfoSigning && *algorithm == ""
+		if !plain && !slices.Contains(fapiAlgorithms, *algorithm) {
 			*algorithm = fapiAlgorithms[0]
 		}
-	}
-	if s.OpenID.IDTokenSigning == "" {
-		s.OpenID.IDTokenSigning = fapiAlgorithms[0]
 	}
 	return app
 }

@@ -398,13 +398,19 @@ var attacks = map[string]func(w *strict){
 		// What is signed for it, whatever was set.
 		for _, algorithm := range []string{"", "RS256", "none", "ES256"} {
 			w.edit(w.F1.ID, func(a *symbolon.App) {
-				a.Settings.OpenID.IDTokenSigning, a.Settings.OpenID.UserinfoSigning = algorithm, algorithm
+				a.Settings.OpenID.IDTokenSigning, a.Settings.OpenID.UserinfoSigning, a.Settings.ResponseSigning = algorithm, algorithm, algorithm
 			})
 			held, err := w.App(w.ctx, w.F1.ID)
 			w.ok(err)
-			if o := &held.Settings.OpenID; o.SigningAlgorithm() != "ES256" || o.UserinfoSigning != "ES256" && algorithm != "" {
+			if o := &held.Settings.OpenID; o.SigningAlgorithm() != "ES256" || held.Settings.ResponseAlgorithm() != "ES256" || o.UserinfoSigning != "ES256" && algorithm != "" {
 				w.Errorf("with %q: %+v", algorithm, o)
 			}
+		}
+		// A signed answer to the request (JARM).
+		answer, err := w.Authorize(w.ctx, w.byURI(&w.F1, w.uri("response_mode=jwt")), w.allowing())
+		w.ok(err)
+		if header, _ := w.claims(answer.Callback.response); header["alg"] != "ES256" {
+			w.Errorf("the answer is signed by %v", header["alg"])
 		}
 		w.Engine.cfg.SigningAlgorithm = "RS256"
 		if e := w.Engine; e.algorithmFor(&w.F1) != "ES256" || e.algorithmFor(&w.C1) != "RS256" {

@@ -211,7 +211,7 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 			Name: "algorithms", Clause: "FAPI 2.0 §5.4.1, 1", Says: "All is signed by ES256, PS256 or EdDSA, on either side.",
 			met: func(a *symbolon.App) bool {
 				o := &a.Settings.OpenID
-				for _, set := range []string{o.SigningAlgorithm(), o.UserinfoSigning, a.Settings.AuthSigning, a.Settings.RequestSigning} {
+				for _, set := range []string{o.SigningAlgorithm(), o.UserinfoSigning, a.Settings.ResponseAlgorithm(), a.Settings.AuthSigning, a.Settings.RequestSigning} {
 					if set != "" && !slices.Contains(fapiAlgorithms, set) {
 						return false
 					}
@@ -225,6 +225,9 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 				}
 				if set := a.Settings.OpenID.UserinfoSigning; set != "" && !slices.Contains(fapiAlgorithms, set) {
 					list = append(list, "--userinfo-alg ES256")
+				}
+				if !slices.Contains(fapiAlgorithms, a.Settings.ResponseAlgorithm()) {
+					list = append(list, "--response-alg ES256")
 				}
 				if !signsWith(a, fapiAlgorithms) {
 					list = append(list, "--keys FILE")
@@ -240,6 +243,11 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 			Name: "signed-requests", Clause: "Message Signing §5.3", Says: "Its authorization requests are signed.", Choice: true,
 			applies: usesCodes,
 			met:     func(a *symbolon.App) bool { return a.Settings.RequireSigned }, mend: flags("--require-signed"),
+		},
+		{
+			Name: "signed-answers", Clause: "Message Signing §5.4", Says: "The answers to its requests are signed.", Choice: true,
+			applies: usesCodes,
+			met:     func(a *symbolon.App) bool { return a.Settings.RequireSignedResponse }, mend: flags("--require-signed-response"),
 		},
 		{
 			Name: "signed-introspection", Clause: "Message Signing §5.5", Says: "What introspection answers it is signed.", Choice: true,

@@ -43,6 +43,7 @@ func adoptProfile(app *symbolon.App, name string) []string {
 	say(s.BoundTokens != was.Settings.BoundTokens, "--bound-tokens")
 	say(s.TLSTokens != was.Settings.TLSTokens, "--tls-tokens")
 	say(o.IDTokenSigning != was.Settings.OpenID.IDTokenSigning, "--id-token-alg "+o.IDTokenSigning)
+	say(s.ResponseSigning != was.Settings.ResponseSigning, "--response-alg "+s.ResponseSigning)
 	say(o.UserinfoSigning != was.Settings.OpenID.UserinfoSigning, "--userinfo-alg "+o.UserinfoSigning)
 	return flags
 }
