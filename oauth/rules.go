@@ -226,14 +226,16 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 				if set := a.Settings.OpenID.UserinfoSigning; set != "" && !slices.Contains(fapiAlgorithms, set) {
 					list = append(list, "--userinfo-alg ES256")
 				}
+				for _, only := range [][2]string{{a.Settings.AuthSigning, "--auth-alg ''"}, {a.Settings.RequestSigning, "--request-alg ''"}} {
+					if only[0] != "" && !slices.Contains(fapiAlgorithms, only[0]) {
+						list = append(list, only[1])
+					}
+				}
 				if !slices.Contains(fapiAlgorithms, a.Settings.ResponseAlgorithm()) {
 					list = append(list, "--response-alg ES256")
 				}
 				if !signsWith(a, fapiAlgorithms) {
 					list = append(list, "--keys FILE")
-				}
-				if len(list) == 0 {
-					return "register the app anew, without an algorithm for what it signs"
 				}
 				return strings.Join(list, " ")
 			},
