@@ -181,6 +181,8 @@ type Authorization struct {
 	// no going on without.
 	StepUp   string
 	Demanded bool
+	// Passkey says that a passkey of the account will do as well.
+	Passkey bool
 }
 
 // Authorize is step 1: it decides whether the account may be connected to the

@@ -83,6 +83,11 @@ func (w *wish) ask(answer *Authorization, need Need, s *symbolon.SignedIn) {
 	if answer.StepUp == "" {
 		answer.StepUp, answer.Demanded = w.wouldLike(s), false
 	}
+	list := w.acr
+	if !answer.Demanded {
+		list = w.preferred
+	}
+	answer.Passkey = slices.Contains(list, ACRPasskey) && Reaches(&s.Account, ACRPasskey)
 }
 
 // raise returns the first of these to which a sign-in can be raised by one thing more.

@@ -48,6 +48,8 @@ type flow struct {
 	Proven   *proven `json:"proven,omitempty"`
 	Raise    *raise  `json:"raise,omitempty"`
 	Declined bool    `json:"declined,omitempty"`
+	// Challenge is what a passkey is to sign on the page that this is sealed into.
+	Challenge []byte `json:"challenge,omitempty"`
 	// Security is set when the person came for the page of their account's security,
 	// and Setup is then the secret of an authenticator app that is being set up.
 	Security bool   `json:"security,omitempty"`
@@ -202,7 +204,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 		}
 		return h.showSignIn(w, r, ev, f, answer.App, len(signedIn) > 0)
 	case oauth.NeedStepUp:
-		f.Raise = &raise{Account: answer.Account.ID, ACR: answer.StepUp, Demanded: answer.Demanded}
+		f.Raise = &raise{Account: answer.Account.ID, ACR: answer.StepUp, Demanded: answer.Demanded, Passkey: answer.Passkey}
 		return h.showCode(w, r, ev, f, answer.App)
 	case oauth.NeedChoice:
 		return h.showChoose(w, r, ev, f, answer)

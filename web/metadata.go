@@ -121,6 +121,9 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		m.Prompts = []string{"none", "login", "consent", "select_account"}
 		m.Displays = []string{"page"}
 	}
+	if h.passkeys != nil {
+		m.ACRs = append(m.ACRs, oauth.ACRPasskey)
+	}
 	for _, g := range offers.Grants {
 		m.Grants = append(m.Grants, string(g))
 	}

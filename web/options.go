@@ -66,11 +66,13 @@ type Handler struct {
 	served  atomic.Uint64
 	// inFlight is how many requests are being answered; tell, unless nil, is told
 	// of each that was.
-	inFlight  atomic.Int64
-	tell      func(Answered)
-	spans     func(Begun) Span // asked for the span of each request, unless nil
-	play      *playground      // nil outside the sandbox
-	docs      *docs
+	inFlight atomic.Int64
+	tell     func(Answered)
+	spans    func(Begun) Span // asked for the span of each request, unless nil
+	play     *playground      // nil outside the sandbox
+	docs     *docs
+	// passkeys checks what passkeys sign; nil where browsers have none.
+	passkeys  *signin.Passkeys
 	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
 
@@ -99,6 +101,9 @@ func New(o Options) (*Handler, error) {
 	// sees; the issuer is what it must have come from.
 	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
+	}
+	if h.passkeys, err = signin.NewPasskeys(h.issuer); err != nil {
+		return nil, err
 	}
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err

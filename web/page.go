@@ -182,11 +182,14 @@ type SignInPage struct {
 	// Others says that other accounts are signed in in this browser: the page
 	// offers to choose among them (action "choose").
 	Others bool
+	// Passkey is what a script asks the browser for, or empty where there are none.
+	// What it got is posted as passkey, with action "passkey".
+	Passkey string
 }
 
 func (*SignInPage) template() string { return "sign-in" }
 func (p *SignInPage) headers() pageHeaders {
-	return pageHeaders{Leads: p.App != nil, Flow: p.App != nil}
+	return pageHeaders{Leads: p.App != nil, Flow: p.App != nil, Scripts: p.Passkey != ""}
 }
 
 // CodePage asks for a code of an authenticator app, or a recovery code: behind the
@@ -207,25 +210,44 @@ type CodePage struct {
 	Flow  string
 	// Leads is set where it may lead to an app.
 	Leads bool
+	// Passkey is as in SignInPage: one of this account's will do.
+	Passkey string
 }
 
-func (*CodePage) template() string       { return "code" }
-func (p *CodePage) headers() pageHeaders { return pageHeaders{Leads: p.Leads, Flow: p.Leads} }
+func (*CodePage) template() string { return "code" }
+func (p *CodePage) headers() pageHeaders {
+	return pageHeaders{Leads: p.Leads, Flow: p.Leads, Scripts: p.Passkey != ""}
+}
 
 // SecurityPage shows what an account signs in with beside the password. It posts to
 // /account/security: flow, and action, which is "app" (set up an authenticator app),
-// "app-off" or "recovery" (new recovery codes).
+// "app-off", "recovery" (new recovery codes), "more" (prove more first); "passkey" with
+// name and passkey, which a script made; "rename" and "remove" with id and name.
 type SecurityPage struct {
 	Account AccountView
 	// AppSince is the day on which the authenticator app was set up, or empty.
 	AppSince string
 	// Recovery is how many recovery codes are left.
 	Recovery int
-	Flow     string
+	Passkeys []PasskeyView
+	// Possible says that browsers have passkeys for this server; More that the person
+	// has to prove more before one is made, and Offer is else what a script asks for.
+	Possible, More bool
+	Offer          string
+	Flow           string
 }
 
-func (*SecurityPage) template() string     { return "security" }
-func (*SecurityPage) headers() pageHeaders { return pageHeaders{} }
+func (*SecurityPage) template() string       { return "security" }
+func (p *SecurityPage) headers() pageHeaders { return pageHeaders{Scripts: p.Offer != ""} }
+
+// PasskeyView is a passkey as a page shows it. Its name may be hostile.
+type PasskeyView struct {
+	ID, Name string
+	// Added and Used are days; Used is empty for one that was never used.
+	Added, Used string
+	// Copied says that it is kept on several devices.
+	Copied bool
+}
 
 // SetupPage shows the secret of an authenticator app that is being set up. It posts to
 // /account/security: flow and code, with action "confirm".

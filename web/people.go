@@ -30,7 +30,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params
 // goOn sends the browser to the next page of a flow, so that going back or
 // loading a page again never posts a form a second time.
 func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
-	f.Consent = false
+	f.Consent, f.Challenge = false, nil
 	text, err := h.sealFlowWhole(*f)
 	if err != nil {
 		return err

@@ -25,8 +25,9 @@ type proven struct {
 type raise struct {
 	Account symbolon.AccountID `json:"account"`
 	ACR     string             `json:"acr"`
-	// Demanded says that there is no going on without.
+	// Demanded says that there is no going on without; Passkey that a passkey will do.
 	Demanded bool `json:"demanded,omitempty"`
+	Passkey  bool `json:"passkey,omitempty"`
 }
 
 // provenFor is how long after the password the code may come.
@@ -50,7 +51,14 @@ func (h *Handler) showCode(w http.ResponseWriter, r *http.Request, ev *event, f 
 	if account == nil {
 		return h.signInAgain(w, r, ev, f, &signInTry{Problem: accountChanged})
 	}
-	p.Account, p.Code = NewAccountView(account), account.Factors.App != nil
+	p.Account = NewAccountView(account)
+	p.Code = account.Factors.App != nil && (f.Raise == nil || f.Raise.ACR == oauth.ACRTwo)
+	asked := *f
+	if len(account.Factors.Passkeys) > 0 && (f.Raise == nil || f.Raise.Passkey) {
+		if p.Passkey, err = h.askPasskey(&asked, account.Factors.Passkeys); err != nil {
+			return err
+		}
+	}
 	if app != nil {
 		view := NewAppView(app)
 		p.App = &view
@@ -67,7 +75,7 @@ func (h *Handler) showCode(w http.ResponseWriter, r *http.Request, ev *event, f 
 			code = http.StatusBadRequest
 		}
 	}
-	if p.Flow, err = h.sealFlow(*f); err != nil {
+	if p.Flow, err = h.sealFlow(asked); err != nil {
 		return err
 	}
 	h.render(w, r, ev, code, p)
@@ -99,7 +107,8 @@ func (h *Handler) signInCode(w http.ResponseWriter, r *http.Request, ev *event) 
 		f.Declined = f.Raise != nil && !f.Raise.Demanded
 		return h.goOn(w, r, ev, f)
 	}
-	session, err := h.awaited(r, f)
+	passkey := form.First("action") == "passkey"
+	session, err := h.awaited(r, f, passkey)
 	if err != nil {
 		return err
 	}
@@ -107,6 +116,9 @@ func (h *Handler) signInCode(w http.ResponseWriter, r *http.Request, ev *event) 
 		return h.signInAgain(w, r, ev, f, &signInTry{Problem: "That took too long. Sign in once more."})
 	}
 	ev.account = session.Account
+	if passkey {
+		return h.signInPasskey(w, r, ev, f, form.First("passkey"), session.Account)
+	}
 	account, try, err := h.checkCode(r, ev, session.Account, form.First("code"))
 	if err != nil {
 		return err
@@ -134,7 +146,7 @@ func (h *Handler) signedIn(w http.ResponseWriter, r *http.Request, ev *event, f 
 
 // awaited returns the session that a right code starts, or raises; nil when the person
 // has to sign in first. What was proven by the password is not made younger by a code.
-func (h *Handler) awaited(r *http.Request, f *flow) (*symbolon.Session, error) {
+func (h *Handler) awaited(r *http.Request, f *flow, passkey bool) (*symbolon.Session, error) {
 	now := h.Engine.Now()
 	switch {
 	case f.Proven != nil:
@@ -149,7 +161,7 @@ func (h *Handler) awaited(r *http.Request, f *flow) (*symbolon.Session, error) {
 		}
 		for i := range signedIn {
 			// A passkey's session has no password that a code would be beside.
-			if s := &signedIn[i].Session; s.Account == f.Raise.Account && s.ACR != oauth.ACRPasskey {
+			if s := &signedIn[i].Session; s.Account == f.Raise.Account && (passkey || s.ACR != oauth.ACRPasskey) {
 				return s, nil
 			}
 		}

@@ -29,7 +29,12 @@ const maryPassword = "correct horse battery staple"
 
 func newMary(t *testing.T) *maryWorld {
 	t.Helper()
-	s := &maryWorld{fixture: newFixture(t), t: t, mary: symbolon.NewAccountID()}
+	return newMaryAt(t, "")
+}
+
+func newMaryAt(t *testing.T, issuer string) *maryWorld {
+	t.Helper()
+	s := &maryWorld{fixture: newFixtureAt(t, issuer), t: t, mary: symbolon.NewAccountID()}
 	hash, err := s.handler.Hasher.Hash(t.Context(), maryPassword)
 	check(t, err)
 	check(t, s.store.PutAccount(t.Context(), symbolon.Account{ID: s.mary, Username: "mary", Name: "Mary Major", Password: hash, CreatedAt: time.Now()}))

@@ -48,15 +48,35 @@ func (h *Handler) securityPage(w http.ResponseWriter, r *http.Request, ev *event
 		return h.showSignIn(w, r, ev, f, nil, false)
 	}
 	ev.account, f.Chosen = who.Account.ID, who.Account.ID
-	p := &SecurityPage{Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery)}
+	p := &SecurityPage{Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery), Possible: h.passkeys != nil, More: lacksProof(who)}
 	if app := who.Account.Factors.App; app != nil {
 		p.AppSince = day(app.AddedAt)
+	}
+	for _, k := range who.Account.Factors.Passkeys {
+		v := PasskeyView{ID: passkeyID(&k), Name: k.Name, Added: day(k.AddedAt), Copied: k.Copied}
+		if !k.UsedAt.IsZero() {
+			v.Used = day(k.UsedAt)
+		}
+		p.Passkeys = append(p.Passkeys, v)
+	}
+	if p.Possible && !p.More && len(p.Passkeys) < maxPasskeys {
+		f.Challenge = signin.NewChallenge()
+		if p.Offer, err = h.passkeys.Offer(f.Challenge, &who.Account); err != nil {
+			return err
+		}
 	}
 	if p.Flow, err = h.sealFlow(*f); err != nil {
 		return err
 	}
 	h.render(w, r, ev, http.StatusOK, p)
 	return nil
+}
+
+// lacksProof reports whether a person has to prove more before they may change what
+// protects the account: who has the password alone must not, where it is not all there
+// is.
+func lacksProof(who *symbolon.SignedIn) bool {
+	return !who.Account.Factors.Empty() && who.Session.ACR != oauth.ACRTwo && who.Session.ACR != oauth.ACRPasskey
 }
 
 // day is a date as pages show it, in UTC.
@@ -118,6 +138,10 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request, ev *event) er
 	}
 	ev.account = who.Account.ID
 	action := form.First("action")
+	if lacksProof(who) && action != "cancel" {
+		f.Raise = &raise{Account: who.Account.ID, ACR: oauth.ACRTwo, Demanded: true, Passkey: true}
+		return h.goOn(w, r, ev, f)
+	}
 	switch action {
 	case "app":
 		if who.Account.Factors.App != nil {
@@ -128,25 +152,42 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request, ev *event) er
 	case "confirm":
 		return h.confirmApp(w, r, ev, f, form.First("code"))
 	case "app-off", "recovery":
-	default:
-		return h.redirect(w, r, ev, securityPath)
+		return h.editApp(w, r, ev, who, action)
+	case "passkey":
+		return h.addPasskey(w, r, ev, f, form.First("passkey"), form.First("name"))
+	case "rename", "remove":
+		id, name := form.First("id"), passkeyName(form.First("name"))
+		if action == "rename" && name == "" {
+			return h.redirect(w, r, ev, securityPath)
+		}
+		found := false
+		err := h.change(r, who.Account.ID, func(account *symbolon.Account) bool {
+			found = editPasskey(account, id, name, action == "remove")
+			return found
+		})
+		if err == nil && found {
+			ev.detail = "a passkey was " + action + "d"
+		}
+		if err != nil {
+			return err
+		}
 	}
-	// What protects the account is changed by whoever has it, and not by whoever has
-	// the password alone.
-	if who.Account.Factors.App != nil && who.Session.ACR != oauth.ACRTwo && who.Session.ACR != oauth.ACRPasskey {
-		f.Raise = &raise{Account: who.Account.ID, ACR: oauth.ACRTwo, Demanded: true}
-		return h.goOn(w, r, ev, f)
-	}
+	return h.redirect(w, r, ev, securityPath)
+}
+
+// editApp turns the authenticator app off, or makes the recovery codes anew.
+func (h *Handler) editApp(w http.ResponseWriter, r *http.Request, ev *event, who *symbolon.SignedIn, action string) error {
 	var codes []string
-	err = h.change(r, who.Account.ID, func(factors *symbolon.Factors) bool {
-		if factors.App == nil {
+	err := h.change(r, who.Account.ID, func(account *symbolon.Account) bool {
+		f := &account.Factors
+		if f.App == nil {
 			return false
 		}
 		if action == "recovery" {
-			codes, factors.Recovery = signin.NewRecoveryCodes()
+			codes, f.Recovery = signin.NewRecoveryCodes()
 			return true
 		}
-		factors.App, factors.Recovery, factors.Missed, factors.MissedAt = nil, nil, 0, time.Time{}
+		f.App, f.Recovery, f.Missed, f.MissedAt = nil, nil, 0, time.Time{}
 		return true
 	})
 	switch {
@@ -181,7 +222,8 @@ func (h *Handler) confirmApp(w http.ResponseWriter, r *http.Request, ev *event, 
 		return err
 	}
 	var codes []string
-	err = h.change(r, f.Chosen, func(factors *symbolon.Factors) bool {
+	err = h.change(r, f.Chosen, func(account *symbolon.Account) bool {
+		factors := &account.Factors
 		if factors.App != nil {
 			return false
 		}
@@ -206,7 +248,7 @@ func (h *Handler) confirmApp(w http.ResponseWriter, r *http.Request, ev *event, 
 
 // change changes what an account signs in with, unless edit says that there is nothing
 // to change. Another change that comes first is not undone: edit sees what it left.
-func (h *Handler) change(r *http.Request, id symbolon.AccountID, edit func(*symbolon.Factors) bool) error {
+func (h *Handler) change(r *http.Request, id symbolon.AccountID, edit func(*symbolon.Account) bool) error {
 	ctx := context.WithoutCancel(r.Context())
 	for range maxRaces {
 		account, err := h.account(ctx, id)
@@ -216,7 +258,7 @@ func (h *Handler) change(r *http.Request, id symbolon.AccountID, edit func(*symb
 		if account == nil {
 			return &deniedError{reason: accountChanged, retry: securityPath}
 		}
-		if !edit(&account.Factors) {
+		if !edit(account) {
 			return nil
 		}
 		if err = h.Store.PutAccount(ctx, *account); symbolon.KindOf(err) != symbolon.Conflict {

@@ -30,11 +30,16 @@ const maxSandboxShown = 20
 const maxTyped = 256
 
 func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, f *flow, app *symbolon.App, others bool) error {
-	text, err := h.sealFlow(*f)
+	asked := *f
+	passkey, err := h.askPasskey(&asked, nil)
 	if err != nil {
 		return err
 	}
-	p := &SignInPage{Flow: text, Others: others && app != nil}
+	text, err := h.sealFlow(asked)
+	if err != nil {
+		return err
+	}
+	p := &SignInPage{Flow: text, Others: others && app != nil, Passkey: passkey}
 	if app != nil {
 		view := NewAppView(app)
 		p.App = &view
@@ -90,6 +95,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 		return h.goOn(w, r, ev, f)
 	}
 	f.Proven, f.Raise = nil, nil
+	if form.First("action") == "passkey" {
+		return h.signInPasskey(w, r, ev, f, form.First("passkey"), "")
+	}
 	// From before the account is read: a password that is changed while this
 	// one is looked at ends the sign-in too.
 	authAt := h.Engine.Now()
