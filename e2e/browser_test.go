@@ -63,6 +63,8 @@ var browserTests = []struct {
 	{"looks of form post", testLooksOfFormPost},
 	{"codes", testCodes},
 	{"step-up", testStepUp},
+	{"logout", testLogout},
+	{"looks of logout", testLooksOfLogout},
 	{"device", testDevice},
 	{"forms for a device", testDeviceForms},
 	{"details", testDetails},

@@ -66,6 +66,9 @@ func (h *Handler) carryLogout(w http.ResponseWriter, r *http.Request, ev *event,
 	if len(query) > maxCarried {
 		return &httpError{status: http.StatusRequestEntityTooLarge, code: "invalid_request", description: "The request to sign out is longer than 8 KiB."}
 	}
+	if query == "" {
+		return h.redirect(w, r, ev, "/oauth2/logout")
+	}
 	now := h.Engine.Now()
 	// No browser is named: it says no more than the same request by GET.
 	plain, err := json.Marshal(flow{Logout: query, Expires: now.Add(flowLifetime)})

@@ -134,6 +134,9 @@ func TestLogoutByPost(t *testing.T) {
 	if resp, _ := b.post("/oauth2/logout", "state", strings.Repeat("x", maxCarried)); resp.StatusCode != 413 {
 		t.Errorf("too long: %d", resp.StatusCode)
 	}
+	if resp, _ := b.post("/oauth2/logout"); resp.Header.Get("Location") != "/oauth2/logout" {
+		t.Errorf("nothing at all: %d", resp.StatusCode)
+	}
 	if resp, _ := f.call(t, "POST", "/oauth2/logout", nil); resp.StatusCode != 415 {
 		t.Errorf("no form: %d", resp.StatusCode)
 	}
