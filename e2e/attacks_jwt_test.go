@@ -107,7 +107,11 @@ func TestAttackSigned(t *testing.T) {
 	everywhere := func(name string, forge func(header map[jose.HeaderKey]any, claims map[string]any) string) {
 		t.Run(name, func(t *testing.T) {
 			refused(t, ask(forge(kid(s), assertion())), 401, "invalid_client")
-			refused(t, authorize(forge(kid(s), object())), 400, "invalid_request_object")
+			code := "invalid_request_object"
+			if name == "B55 none" {
+				code = "request_not_supported" // OpenID Connect Core §3.1.2.6
+			}
+			refused(t, authorize(forge(kid(s), object())), 400, code)
 			refused(t, prove(forge(own(s), proof())), 400, "invalid_dpop_proof")
 		})
 	}
