@@ -50,7 +50,7 @@ func TestEverythingIsCarried(t *testing.T) { // C30
 		}}
 		result, err := m.run(t.Context(), "the target")
 		must(t, err)
-		if result.Rows["connection"] != 7 || result.Rows["account"] != 4 || result.Rows["app"] != 2 || result.Rows["once"] != 3 || result.Before != 0 {
+		if result.Rows["connection"] != 9 || result.Rows["delivery"] != 1 || result.Rows["account"] != 4 || result.Rows["app"] != 2 || result.Rows["once"] != 3 || result.Before != 0 {
 			t.Errorf("moved %+v", result)
 		}
 		result, err = once(t.Context(), source, target)

@@ -127,7 +127,7 @@ func observe(t testing.TB, db symbolon.Store, w *world) ([]string, error) {
 	changes, last, err := db.Changes(ctx, 0, 100)
 	add(changes, err)
 	add(last, nil)
-	if len(apps) != 1 || len(accounts) != 3 || len(connections) != 7 || len(sessions) != 1 || len(keys) != 3 || len(changes) < 5 {
+	if len(apps) != 1 || len(accounts) != 3 || len(connections) != 9 || len(sessions) != 1 || len(keys) != 3 || len(changes) < 5 {
 		t.Errorf("the store shows %d apps, %d accounts, %d connections, %d sessions, %d keys, %d changes",
 			len(apps), len(accounts), len(connections), len(sessions), len(keys), len(changes))
 	}

@@ -82,6 +82,19 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 	for i := range 2 {
 		must(t, db.SignIn(ctx, symbolon.Session{Browser: [32]byte{byte(i), 255}, Account: w.jane, AuthAt: now, ExpiresAt: now.Add(time.Hour)}, [32]byte{}))
 	}
+	// A session that ended, of which an app is still to be told, and one that lives.
+	for i := range 2 {
+		s := symbolon.Session{ID: symbolon.NewSessionID(), Browser: [32]byte{byte(i), 7}, Account: w.jane, AuthAt: now, ExpiresAt: now.Add(time.Hour)}
+		must(t, db.SignIn(ctx, s, [32]byte{}))
+		c := w.connection(now.Add(time.Duration(-1-i) * time.Millisecond))
+		c.Session, c.Scope = s.ID, symbolon.Scopes{"openid"}
+		out, err := db.Connect(ctx, symbolon.Connect{Connection: c, CodeIssuedAt: now, Now: now})
+		if must(t, err); out != symbolon.Connected {
+			t.Fatalf("connect: %v", out)
+		}
+	}
+	_, err = db.End(ctx, symbolon.End{Browser: [32]byte{0, 7}, Reason: symbolon.BySignOut, Now: now})
+	must(t, err)
 	for i := range 7 {
 		c := w.connection(now.Add(time.Duration(i) * time.Millisecond))
 		out, err := db.Connect(ctx, symbolon.Connect{Connection: c, CodeIssuedAt: now, Now: now})

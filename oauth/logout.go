@@ -30,7 +30,9 @@ func ReadLogout(p *Params) LogoutRequest {
 	f := fields{params: p}
 	var r LogoutRequest
 	for i, value := range r.values() {
-		*value = f.read(logoutParams[i])
+		if *value = f.read(logoutParams[i]); f.faults[logoutParams[i]] != "" {
+			*value = "" // of what is broken, nothing counts
+		}
 	}
 	f.read("ui_locales")
 	r.faults = f.faults
@@ -91,6 +93,9 @@ func (e *Engine) Logout(ctx context.Context, req *LogoutRequest, signedIn []symb
 	// 3. Who asks? The app that the token was given to, or that client_id names; both
 	// must be the same (RP-Initiated Logout §2).
 	id := req.ClientID
+	if req.faults["client_id"] != "" {
+		proven = false // nobody knows whether it was the same
+	}
 	if proven {
 		if id != "" && id != hint.Audience[0] {
 			proven = false

@@ -197,6 +197,15 @@ func TestLogout(t *testing.T) {
 		for _, name := range logoutParams {
 			l.nowhere(t, hint, back, name+"=x", name+"=x")
 		}
+		// Who asks must be clear before a session ends unasked.
+		for _, broken := range []string{"client_id=\x0e", "client_id=\xff"} {
+			if a := l.nowhere(t, hint, back, broken); a.Session != nil || a.App != nil {
+				t.Errorf("%q: %+v", broken, a)
+			}
+		}
+		if a := l.nowhere(t, hint, "client_id="+string(w.C1.ID), "client_id="+string(w.C1.ID)); a.Session != nil {
+			t.Errorf("client_id twice: %+v", a)
+		}
 	})
 	w.run("RPL-6-a", func(t *testing.T) {
 		for _, pairs := range [][]string{{}, {"client_id=" + string(w.C1.ID), back}, {"logout_hint=jane"}, {"logout_hint=" + l.in[0].Session.ID.String()}} {
@@ -480,6 +489,7 @@ func FuzzLogout(f *testing.F) {
 	f.Add("client_id=C1&post_logout_redirect_uri=https%3A%2F%2Fevil.test&logout_hint=jane")
 	f.Add("id_token_hint=HINT&id_token_hint=HINT&client_id=C2&ui_locales=%zz")
 	f.Add("id_token_hint=HINT.&state=%00%ff")
+	f.Add("id_token_hint=HINT&client_id=%0e")
 	f.Fuzz(func(t *testing.T, query string) {
 		l := fuzzed(t)
 		query = strings.NewReplacer("HINT", l.hint, "C1", string(l.C1.ID), "C2", string(l.C2.ID)).Replace(query)
