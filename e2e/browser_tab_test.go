@@ -216,6 +216,20 @@ func (p *tab) press(text string) *network.Response {
 	return p.leads(chromedp.Click(buttonNamed(text)))
 }
 
+// click clicks a button of which the page, a script of it or one after it makes
+// something, so that there is no telling which page comes first.
+func (p *tab) click(text string) {
+	p.t.Helper()
+	p.wantsButton(text)
+	p.do(chromedp.Click(buttonNamed(text)))
+}
+
+// arrives waits for a page by its heading.
+func (p *tab) arrives(heading string) {
+	p.t.Helper()
+	p.until(heading, func() bool { return strings.Contains(p.heading(), heading) })
+}
+
 // wantsButton fails at once, rather than after all patience, when the page has
 // no such button.
 func (p *tab) wantsButton(text string) {

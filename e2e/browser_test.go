@@ -68,6 +68,9 @@ var browserTests = []struct {
 	{"device", testDevice},
 	{"forms for a device", testDeviceForms},
 	{"details", testDetails},
+	{"single-page app", testSinglePageApp},
+	{"Apache", testApache},
+	{"Apache with a key", testApacheWithAKey},
 }
 
 // TestBrowser runs browserTests in one Chromium against one demo.

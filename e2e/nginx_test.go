@@ -10,11 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // nginxConf is nginx in one process, with nothing outside its directory. %s is
@@ -44,54 +41,14 @@ func startNginx(t *testing.T, symbolon, api string) string {
 	if err != nil {
 		t.Fatal("there is no nginx on this machine; “make setup” installs it")
 	}
-	page, err := os.ReadFile("../docs/protect-an-api.md")
-	must(t, err)
-	block := regexp.MustCompile("(?s)```nginx\n(.*?)```").FindSubmatch(page)
-	if block == nil {
-		t.Fatal("the page has no configuration for nginx")
-	}
 	host := func(base string) string { return strings.TrimPrefix(base, "http://") }
-	conf := string(block[1])
-	for from, to := range map[string]string{"127.0.0.1:8080": host(symbolon), "127.0.0.1:9000": host(api)} {
-		if !strings.Contains(conf, from) {
-			t.Fatalf("the configuration does not name %s", from)
-		}
-		conf = strings.ReplaceAll(conf, from, to)
-	}
+	conf := quoted(t, "protect-an-api.md", "nginx", map[string]string{"127.0.0.1:8080": host(symbolon), "127.0.0.1:9000": host(api)})[0]
 	address := freePort(t)
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "nginx.conf"), fmt.Appendf(nil, nginxConf, address, conf), 0o600))
 	cmd := exec.Command(program, "-p", dir, "-e", "error.log", "-c", "nginx.conf")
-	output := &strings.Builder{}
-	cmd.Stdout, cmd.Stderr = output, output
-	must(t, cmd.Start())
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-gone:
-		case <-time.After(10 * time.Second):
-			cmd.Process.Kill()
-		}
-	})
-	for until := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		res, err := bare.Get("http://" + address + "/")
-		if err == nil {
-			res.Body.Close()
-			return "http://" + address
-		}
-		select {
-		case err := <-gone:
-			gone <- err
-			text, _ := os.ReadFile(filepath.Join(dir, "error.log"))
-			t.Fatalf("nginx ended: %v\n%s\n%s", err, output, text)
-		default:
-		}
-		if time.Now().After(until) {
-			t.Fatalf("nginx does not answer: %v", err)
-		}
-	}
+	startFront(t, cmd, filepath.Join(dir, "error.log"), bare, "http://"+address)
+	return "http://" + address
 }
 
 // The configuration of docs/protect-an-api.md, run by a real nginx in front of an

@@ -23,7 +23,7 @@ import (
 	"time"
 )
 
-// certificate makes a certificate for 127.0.0.1 and auth.test, writes it and
+// certificate makes a certificate for 127.0.0.1, localhost and auth.test, writes it and
 // its key as PEM files, and returns a client that trusts it and that reaches
 // every host at address.
 func certificate(t testing.TB, address string) (cert, key string, client *http.Client) {
@@ -34,7 +34,7 @@ func certificate(t testing.TB, address string) (cert, key string, client *http.C
 		SerialNumber: big.NewInt(time.Now().UnixNano()),
 		Subject:      pkix.Name{CommonName: "symbolon e2e"},
 		NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{"auth.test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames: []string{"auth.test", "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
