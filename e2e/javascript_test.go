@@ -4,6 +4,13 @@ package e2e
 
 import (
 	"bufio"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // script runs one of the clients of javascript/ with the Node.js that make setup
@@ -47,6 +56,44 @@ func TestOpenIDClient(t *testing.T) {
 	a, public := d.newApp(t, redirect), d.newApp(t, redirect, "--public")
 	script(t, "openid-client.mjs", "ISSUER="+d.base, "CLIENT_ID="+a.ID, "CLIENT_SECRET="+a.Secret, "PUBLIC_ID="+public.ID,
 		"REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID, "DPOP=1", "PAR=1")
+}
+
+// What is encrypted here, a client opens by another library than ours, with keys that this
+// server never saw.
+func TestEncryptedClient(t *testing.T) {
+	t.Parallel()
+	d := demo(t)
+	const redirect = "http://127.0.0.1/callback"
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	type reader struct {
+		ID       string `json:"id"`
+		Secret   string `json:"secret"`
+		Key      string `json:"key"`
+		Alg      string `json:"alg"`
+		Enc      string `json:"enc"`
+		Kid      string `json:"kid"`
+		identity crypto.Signer
+	}
+	apps := []*reader{
+		{Alg: "ECDH-ES", Enc: "A128CBC-HS256", identity: ec}, {Alg: "ECDH-ES+A128KW", Enc: "A256CBC-HS512", identity: ec},
+		{Alg: "ECDH-ES+A256KW", Enc: "A256GCM", identity: ec}, {Alg: "RSA-OAEP-256", Enc: "A128GCM", identity: suiteKey()},
+	}
+	for _, a := range apps {
+		a.Kid = "reads"
+		set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: a.identity.Public(), KeyID: a.Kid, Use: "enc"}}})
+		must(t, err)
+		file := filepath.Join(t.TempDir(), "jwks.json")
+		must(t, os.WriteFile(file, set, 0o600))
+		how := a.Alg + "/" + a.Enc
+		made := d.newApp(t, redirect, "--scope", "openid email", "--keys", file, "--id-token-alg", "ES256", "--userinfo-alg", "ES256", "--id-token-encryption", how, "--userinfo-encryption", how)
+		key, err := x509.MarshalPKCS8PrivateKey(a.identity)
+		must(t, err)
+		a.ID, a.Secret, a.Key = made.ID, made.Secret, base64.StdEncoding.EncodeToString(key)
+	}
+	text, err := json.Marshal(apps)
+	must(t, err)
+	script(t, "encrypted.mjs", "ISSUER="+d.base, "REDIRECT_URI="+redirect, "JANE="+d.greet.Accounts[0].ID, "APPS="+string(text))
 }
 
 // The MCP SDK: a client that no one registered before.
