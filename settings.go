@@ -42,6 +42,9 @@ const (
 	GrantDevice GrantType = "urn:ietf:params:oauth:grant-type:device_code"
 	// GrantExchange is RFC 8693 §2.1.
 	GrantExchange GrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+	// GrantImplicit is OpenID Connect Core §3.2: tokens that the browser brings, without
+	// the token endpoint. The server must offer it, too.
+	GrantImplicit GrantType = "implicit"
 	// GrantAssertion is RFC 7523 §2.1.
 	GrantAssertion GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
@@ -127,6 +130,10 @@ type Settings struct {
 	// RequestSigning is the only algorithm that request objects of the app may be signed
 	// by (request_object_signing_alg); every one when it is empty.
 	RequestSigning string `json:"request_signing,omitempty"`
+	// RequestURIs are where the app keeps request objects of its own, which a request may
+	// name instead of itself (OpenID Connect Registration §2, request_uris): https URLs,
+	// compared byte for byte.
+	RequestURIs []string `json:"request_uris,omitempty"`
 	// SignedIntrospection: the app gets signed answers (RFC 9701).
 	SignedIntrospection bool `json:"signed_introspection,omitempty"`
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ var suiteKey = sync.OnceValue(func() *rsa.PrivateKey {
 type suiteHost struct {
 	base, cert string
 	mu         sync.Mutex
-	files      map[string]any          // by path, as JSON; mu
+	files      map[string]any          // by path, as JSON, or a string as a JWT; mu
 	heard      map[string][]url.Values // by path, the forms that were posted; mu
 }
 
@@ -72,6 +73,11 @@ func (h *suiteHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document, ok := h.files[r.URL.Path]
 	if !ok {
 		http.NotFound(w, r)
+		return
+	}
+	if text, ok := document.(string); ok {
+		w.Header().Set("Content-Type", "application/jwt")
+		io.WriteString(w, text) //nolint:errcheck // the client may be gone
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -167,9 +173,70 @@ func goesWell(changes map[string]any, pairs ...string) func(*testing.T, *relying
 	}
 }
 
-// dynamicPlan is the plan Dynamic OP, but for what it asks of the implicit grant, which
-// this server does not have (docs/certification.md).
+// dynamicPlan is the plan Dynamic OP, but for the pictures of an app's logo and policy
+// (docs/certification.md).
 var dynamicPlan = []module{
+	{"OIDCCDiscoveryEndpointVerification", func(t *testing.T, r *relying) {
+		discovers(t, r)
+		for name, want := range map[string][]string{
+			"response_types_supported": {"code", "id_token", "id_token token"}, "grant_types_supported": {"authorization_code", "implicit"},
+		} {
+			list, _ := r.c.meta[name].([]any)
+			for _, item := range want {
+				if !slices.Contains(list, any(item)) {
+					t.Errorf("%s lacks %s: %v", name, item, list)
+				}
+			}
+		}
+		if r.c.at("registration_endpoint") == "" {
+			t.Error("no registration_endpoint")
+		}
+	}},
+	{"OIDCCRequestUriSignedRS256", func(t *testing.T, r *relying) {
+		if r.c.meta["request_uri_parameter_supported"] != true {
+			t.Error("request_uri_parameter_supported is not true")
+		}
+		path := "/request-uri/" + rand.Text()
+		uri := r.c.suite.base + path
+		a := r.c.registered(t, map[string]any{"request_uris": []string{uri}})
+		asked := a.asking()
+		claims := map[string]any{"iss": a.app.ID, "aud": r.c.s.base} // and no exp
+		for name := range asked {
+			claims[name] = asked.Get(name)
+		}
+		r.c.suite.publish(path, signWith(t, jose.RS256, suiteKey(), nil, claims))
+		p := r.c.known()
+		v := a.walk(t, p, asked, func(endpoint string) *reply {
+			beside := url.Values{"client_id": {a.app.ID}, "response_type": {"code"}, "scope": {"openid"}, "request_uri": {uri}}
+			return send(t, p.client, request(t, "GET", endpoint+"?"+beside.Encode(), nil, asBrowser))
+		})
+		v.tokens(t).userinfo(t, v)
+	}},
+	{"the request object changed while the person looks", func(t *testing.T, r *relying) {
+		path := "/request-uri/" + rand.Text()
+		uri := r.c.suite.base + path
+		a := r.c.registered(t, map[string]any{"request_uris": []string{uri}})
+		object := func(scope string) string {
+			claims := map[string]any{"iss": a.app.ID, "aud": r.c.s.base}
+			for name, values := range a.asking("scope", scope) {
+				claims[name] = values[0]
+			}
+			return signWith(t, jose.RS256, suiteKey(), nil, claims)
+		}
+		r.c.suite.publish(path, object("openid"))
+		p := r.c.known()
+		endpoint := r.c.at("authorization_endpoint")
+		p.follow(t, send(t, p.client, request(t, "GET", endpoint+"?"+url.Values{"client_id": {a.app.ID}, "request_uri": {uri}}.Encode(), nil, asBrowser)), endpoint)
+		p.form(t, "/consent")
+		r.c.suite.publish(path, object("openid email phone"))
+		time.Sleep(11 * time.Second) // until the server has forgotten what it fetched
+		p.submit(t, "/consent", "action", "allow")
+		code := redirected(t, a.app, p.page).Get("code")
+		answer := a.redeem(t, url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {a.app.redirect}})
+		if answer.text("scope") != "openid" {
+			t.Errorf("allowed was openid, and granted %q", answer.text("scope"))
+		}
+	}},
 	{"OIDCCServerTest", goesWell(nil)},
 	{"OIDCCIdTokenRS256", goesWell(map[string]any{"id_token_signed_response_alg": "RS256"})},
 	{"OIDCCUserInfoRS256", func(t *testing.T, r *relying) {

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,6 +55,8 @@ type Options struct {
 	// Allowed are addresses that are reached although they are not public, for
 	// an owner whose apps live in a network of their own.
 	Allowed []netip.Prefix
+	// Types are the media types that are taken: those of JSON.
+	Types []string
 	// Roots are the authorities that https trusts: the system's.
 	Roots *x509.CertPool
 	// Lookup resolves a name: by the system's resolver.
@@ -64,7 +67,8 @@ type Options struct {
 
 // Document is what was fetched.
 type Document struct {
-	// Body is JSON by its Content-Type; nothing else is known of it.
+	// Body is JSON, or one of Options.Types, by its Content-Type; nothing else is known
+	// of it.
 	Body []byte
 	// MaxAge is how long it may be kept, by its headers and within the bounds
 	// (RFC 9111 §4.2).
@@ -253,7 +257,11 @@ func (c *Client) fetch(ctx context.Context, address string) (Document, error) {
 	if err != nil {
 		return none, symbolon.Wrap(symbolon.Denied, op, err)
 	}
-	r.Header.Set("Accept", "application/json")
+	accept := "application/json"
+	if len(c.options.Types) > 0 {
+		accept = strings.Join(c.options.Types, ", ")
+	}
+	r.Header.Set("Accept", accept)
 	r.Header.Set("User-Agent", "symbolon")
 	w, err := c.http.Do(r)
 	if err != nil {
@@ -267,7 +275,9 @@ func (c *Client) fetch(ctx context.Context, address string) (Document, error) {
 	switch {
 	case w.StatusCode != http.StatusOK: // a redirect too: it leads who knows where
 		return none, symbolon.Errorf(symbolon.NotFound, op, "the answer has status %d", w.StatusCode)
-	case !isJSON(w.Header):
+	case len(c.options.Types) > 0 && !isOneOf(c.options.Types, w.Header):
+		return no("the answer is not of the right kind by its Content-Type")
+	case len(c.options.Types) == 0 && !isJSON(w.Header):
 		return no("the answer is not JSON by its Content-Type")
 	case len(w.Header.Values("Content-Encoding")) > 0:
 		return no("the answer is compressed, which was not asked for")
@@ -282,6 +292,16 @@ func (c *Client) fetch(ctx context.Context, address string) (Document, error) {
 		return no("the document is too large")
 	}
 	return Document{Body: body, MaxAge: c.options.age(w.Header)}, nil
+}
+
+// isOneOf reports whether an answer says that it is of one of these types.
+func isOneOf(types []string, header http.Header) bool {
+	values := header.Values("Content-Type")
+	if len(values) != 1 {
+		return false
+	}
+	t, _, err := mime.ParseMediaType(values[0])
+	return err == nil && slices.Contains(types, t)
 }
 
 // isJSON reports whether an answer says that it is JSON: application/json, or a

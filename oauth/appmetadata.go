@@ -21,6 +21,11 @@ type more struct {
 	// request_object_signing_alg; requireSigned is require_signed_request_object.
 	authSigning, requestSigning string
 	requireSigned               bool
+	// responseSigning is authorization_signed_response_alg, implicit that its
+	// response_types have more than code.
+	responseSigning string
+	requestURIs     []string
+	implicit        bool
 
 	sectorURI, initiateURI string
 	contacts               []string
@@ -35,10 +40,10 @@ const (
 	maxAppURI = 500
 )
 
-// readMore reads it. Algorithms are those that this server has keys to sign by; none
-// means that it signs nobody in, and what is of OpenID Connect is passed over as
-// everything that is not known.
-func (r *metadataReader) readMore(m *metadata, algorithms []string) {
+// readMore reads it. Algorithms are those that this server has keys to sign by. Where it
+// signs nobody in, what is of OpenID Connect is passed over, as everything that is not
+// known.
+func (r *metadataReader) readMore(m *metadata, algorithms []string, openID bool) {
 	m.contacts = r.shortList("contacts", func(s string) string {
 		text, _ := visible(s, maxContact)
 		return text
@@ -48,10 +53,22 @@ func (r *metadataReader) readMore(m *metadata, algorithms []string) {
 	}
 	m.requestSigning = r.oneOf("request_object_signing_alg", jwt.Algorithms)
 	m.requireSigned = r.flag("require_signed_request_object")
-	if len(algorithms) > 0 {
+	m.responseSigning = r.oneOf("authorization_signed_response_alg", algorithms) // JARM §3
+	r.readRequestURIs(m)
+	if openID {
 		r.readOpenID(m, algorithms)
 	}
 	r.checkKeys(m)
+}
+
+// readRequestURIs reads where the app keeps request objects of its own.
+func (r *metadataReader) readRequestURIs(m *metadata) {
+	m.requestURIs = r.shortList("request_uris", func(uri string) string {
+		if err := CheckRequestURI(uri); err != nil {
+			r.fail(InvalidClientMetadata, "request_uris must be https URLs of at most 500 bytes.")
+		}
+		return uri
+	})
 }
 
 // readOpenID reads what is of OpenID Connect alone.
@@ -274,6 +291,9 @@ type saidMore struct {
 	AuthSigning     string   `json:"as,omitempty"`
 	RequestSigning  string   `json:"rs,omitempty"`
 	RequireSigned   bool     `json:"rr,omitempty"`
+	ResponseSigning string   `json:"ra,omitempty"`
+	RequestURIs     []string `json:"ru,omitempty"`
+	Implicit        bool     `json:"im,omitempty"`
 	PostLogout      []string `json:"pl,omitempty"`
 	Backchannel     string   `json:"bl,omitempty"`
 	BackchannelSID  bool     `json:"bs,omitempty"`
@@ -286,6 +306,7 @@ func moreIsSaid(a *symbolon.App) *saidMore {
 		UserinfoAlg: o.UserinfoSigning, UserinfoKey: o.UserinfoEncryption.Key, UserinfoContent: o.UserinfoEncryption.Content,
 		Pairwise: o.Pairwise, Sector: o.Sector, SectorURI: r.SectorURI, MaxAge: o.DefaultMaxAge, ACR: o.DefaultACR, AuthTime: r.AuthTime,
 		Initiate: r.InitiateURI, Contacts: r.Contacts,
+		ResponseSigning: a.Settings.ResponseSigning, RequestURIs: a.Settings.RequestURIs, Implicit: slices.Contains(a.Settings.Grants, symbolon.GrantImplicit),
 		AuthSigning: a.Settings.AuthSigning, RequestSigning: a.Settings.RequestSigning, RequireSigned: a.Settings.RequireSigned,
 		PostLogout: o.PostLogoutRedirectURIs, Backchannel: o.BackchannelLogoutURI, BackchannelSID: o.BackchannelLogoutSessionRequired,
 	}
@@ -307,6 +328,7 @@ func (s *saidMore) metadata() more {
 			Pairwise: s.Pairwise, Sector: s.Sector, DefaultMaxAge: s.MaxAge, DefaultACR: s.ACR,
 			PostLogoutRedirectURIs: s.PostLogout, BackchannelLogoutURI: s.Backchannel, BackchannelLogoutSessionRequired: s.BackchannelSID,
 		},
+		responseSigning: s.ResponseSigning, requestURIs: s.RequestURIs, implicit: s.Implicit,
 		authSigning: s.AuthSigning, requestSigning: s.RequestSigning, requireSigned: s.RequireSigned,
 		sectorURI: s.SectorURI, initiateURI: s.Initiate, contacts: s.Contacts, authTime: s.AuthTime,
 	}
@@ -318,6 +340,10 @@ const scopeInfo = symbolon.ScopeConnect
 // apply sets it in an app that registered itself.
 func (m *more) apply(a *symbolon.App) {
 	s, r := &a.Settings, a.Settings.Registration
+	s.ResponseSigning, s.RequestURIs = m.responseSigning, m.requestURIs
+	if m.implicit {
+		s.Grants = append(s.Grants, symbolon.GrantImplicit)
+	}
 	s.OpenID, s.AuthSigning, s.RequestSigning, s.RequireSigned = m.openID, m.authSigning, m.requestSigning, m.requireSigned
 	r.SectorURI, r.InitiateURI, r.Contacts, r.AuthTime = m.sectorURI, m.initiateURI, m.contacts, m.authTime
 	if s.OpenID.Pairwise {
@@ -333,6 +359,8 @@ type moreInformation struct {
 	AuthSigning     string   `json:"token_endpoint_auth_signing_alg,omitempty"`
 	RequestSigning  string   `json:"request_object_signing_alg,omitempty"`
 	RequireSigned   bool     `json:"require_signed_request_object,omitempty"`
+	RequestURIs     []string `json:"request_uris,omitempty"`
+	ResponseSigning string   `json:"authorization_signed_response_alg,omitempty"`
 	IDToken         string   `json:"id_token_signed_response_alg,omitempty"`
 	IDTokenKey      string   `json:"id_token_encrypted_response_alg,omitempty"`
 	IDTokenContent  string   `json:"id_token_encrypted_response_enc,omitempty"`
@@ -352,7 +380,8 @@ type moreInformation struct {
 
 func (e *Engine) moreInformation(app *symbolon.App) moreInformation {
 	s, r := &app.Settings, app.Settings.Registration
-	info := moreInformation{Contacts: r.Contacts, AuthSigning: s.AuthSigning, RequestSigning: s.RequestSigning, RequireSigned: s.RequireSigned}
+	info := moreInformation{Contacts: r.Contacts, AuthSigning: s.AuthSigning, RequestSigning: s.RequestSigning, RequireSigned: s.RequireSigned,
+		RequestURIs: s.RequestURIs, ResponseSigning: s.ResponseSigning}
 	if e.cfg.IDToken == nil {
 		return info
 	}

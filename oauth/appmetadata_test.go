@@ -24,7 +24,7 @@ var openIDX1 = map[string]any{
 	"id_token_signed_response_alg": "ES256", "userinfo_signed_response_alg": "ES256", "subject_type": "pairwise",
 	"sector_identifier_uri": "https://sector.test/all.json", "default_max_age": 3600, "require_auth_time": true,
 	"default_acr_values": []string{"phr", "2"}, "initiate_login_uri": "https://x1.test/login", "contacts": []string{"ops@x1.test"},
-	"request_object_signing_alg": "ES256", "scope": "openid read",
+	"request_object_signing_alg": "ES256", "scope": "openid read", "authorization_signed_response_alg": "ES256", "request_uris": []string{"https://x1.test/request.jwt", "https://x1.test/request.jwt#v2"},
 	"post_logout_redirect_uris": []string{"https://x1.test/bye"}, "backchannel_logout_uri": "https://x1.test/ended", "backchannel_logout_session_required": true,
 }
 
@@ -87,14 +87,14 @@ func TestRegisterOpenID(t *testing.T) {
 	found := w.found(app.ID)
 	want := symbolon.OpenID{IDTokenSigning: "ES256", UserinfoSigning: "ES256", Pairwise: true, Sector: "sector.test", DefaultMaxAge: 3600, DefaultACR: []string{"phr", "2"},
 		PostLogoutRedirectURIs: []string{"https://x1.test/bye"}, BackchannelLogoutURI: "https://x1.test/ended", BackchannelLogoutSessionRequired: true}
-	if !reflect.DeepEqual(found.Settings.OpenID, want) || found.Settings.RequestSigning != "ES256" {
+	if !reflect.DeepEqual(found.Settings.OpenID, want) || found.Settings.RequestSigning != "ES256" || found.Settings.ResponseSigning != "ES256" {
 		t.Errorf("%+v", found.Settings)
 	}
 
 	next, err := w.Reregister(w.ctx, info.ClientID, info.RegistrationAccessToken, []byte(changed(metadataX1, map[string]any{"client_id": info.ClientID})), Registrant{Address: "192.0.2.1"})
 	w.ok(err)
 	got := answered(t, next)
-	for _, name := range []string{"userinfo_signed_response_alg", "sector_identifier_uri", "default_max_age", "require_auth_time", "default_acr_values", "initiate_login_uri", "contacts", "request_object_signing_alg",
+	for _, name := range []string{"userinfo_signed_response_alg", "sector_identifier_uri", "default_max_age", "require_auth_time", "default_acr_values", "initiate_login_uri", "contacts", "request_object_signing_alg", "authorization_signed_response_alg",
 		"post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required"} {
 		if got[name] != nil {
 			t.Errorf("%s stays as %v", name, got[name])
@@ -126,6 +126,8 @@ func TestOpenIDRules(t *testing.T) {
 		{"userinfo by the secret", map[string]any{"userinfo_signed_response_alg": "HS512"}, "userinfo_signed_response_alg"},
 		{"request objects that nobody signs", map[string]any{"request_object_signing_alg": "none"}, "request_object_signing_alg"},
 		{"request objects by the secret", map[string]any{"request_object_signing_alg": "HS256"}, "request_object_signing_alg"},
+		{"answers that nobody signed", map[string]any{"authorization_signed_response_alg": "none"}, "authorization_signed_response_alg"},
+		{"answers by the secret", map[string]any{"authorization_signed_response_alg": "HS256"}, "authorization_signed_response_alg"},
 		{"assertions by the secret", map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks(key, "sig"), "token_endpoint_auth_signing_alg": "HS256"}, "token_endpoint_auth_signing_alg"},
 		{"an assertion's algorithm of who sends none", map[string]any{"token_endpoint_auth_signing_alg": "HS256"}, ""},
 		{"an assertion's algorithm without its key", map[string]any{"token_endpoint_auth_method": "private_key_jwt", "jwks": jwks(key, "sig"), "token_endpoint_auth_signing_alg": "RS256"}, "token_endpoint_auth_signing_alg"},
@@ -442,7 +444,7 @@ func newRegistrar(t rapid.TB) *Engine {
 func checkRegistered(t *testing.T, e *Engine, app *symbolon.App) {
 	t.Helper()
 	o, r := &app.Settings.OpenID, app.Settings.Registration
-	for _, algorithm := range []string{o.IDTokenSigning, o.UserinfoSigning} {
+	for _, algorithm := range []string{o.IDTokenSigning, o.UserinfoSigning, app.Settings.ResponseSigning} {
 		if algorithm != "" && algorithm != "ES256" {
 			t.Errorf("signs by %s", algorithm)
 		}

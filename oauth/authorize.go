@@ -34,6 +34,9 @@ type AuthorizeRequest struct {
 	// that is sent beside them is ignored.
 	RequestURI string
 	Object     string
+	// Fetched says that Object stood at a request_uri of the app's own, which was
+	// fetched: then it may do without exp. No parameter sets it.
+	Fetched bool
 	// ResponseMode is how the answer is to come back; ModeQuery where it is empty.
 	ResponseMode string
 	OpenID       OpenIDRequest
@@ -271,7 +274,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 		r.RetryAfter = time.Second
 		return nil, proven(r)
 	}
-	if answer.Callback, err = e.respond(app, req, &code, now); err != nil {
+	if answer.Callback, err = e.respond(ctx, app, req, &code, &session.Account, now); err != nil {
 		return nil, proven(err)
 	}
 	return answer, nil
@@ -334,7 +337,7 @@ func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.Ap
 	if app.Settings.Registration != nil && len(who.SignedIn) == 0 && !who.Denied && !req.silent() {
 		return r
 	}
-	r.Redirect, r.app, r.mode = req.RedirectURI, app, req.mode()
+	r.Redirect, r.app, r.mode = req.RedirectURI, app, e.mode(req)
 	if req.faults["state"] == "" {
 		r.State = req.State
 	}
@@ -377,8 +380,13 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 	if err := e.checkMode(req, app, now); err != nil {
 		return err
 	}
+	if t := req.ResponseType; t != "" && t != "code" {
+		if err := e.checkFront(req, app); err != nil {
+			return err
+		}
+	}
 	switch {
-	case !app.MayUse(symbolon.GrantCode):
+	case !req.front().any() && !app.MayUse(symbolon.GrantCode):
 		return refuse(UnauthorizedClient, "This app is not registered for the grant authorization_code, so it needs no code; its owner can allow it.")
 	case req.pushed == nil && (app.Settings.RequirePAR || e.cfg.RequirePAR): // RFC 9126 §5, §6
 		return refuse(InvalidRequest, "This app must push its authorization requests to /oauth2/par first, and send the request_uri that it gets.")
@@ -388,9 +396,6 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 		return refuse(InvalidRequest, "The parameter state is longer than 4096 bytes.")
 	case req.ResponseType == "":
 		return refuse(InvalidRequest, "The parameter response_type is missing; it must be code.")
-	case req.ResponseType != "code":
-		// RFC 9700 §2.1.2: no implicit grant.
-		return refuse(UnsupportedResponseType, "The only response_type offered is code.")
 	case req.Scope == "" && req.Standard:
 		// RFC 6749 §3.3: a default that is documented, never all scopes.
 		if req.Scope = e.cfg.DefaultScope.Within(app.Scope).String(); req.Scope == "" {
@@ -417,7 +422,9 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 		}
 		code.Binding = symbolon.Binding{Kind: symbolon.BoundByDPoP, Thumbprint: [32]byte(key)}
 	}
-	if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
+	if req.front().any() {
+		// There is no code that a challenge could be for.
+	} else if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
 		return refuse(InvalidRequest, why)
 	}
 	if code.Resource, err = e.target(app, req.Resource); err != nil {

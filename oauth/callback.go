@@ -2,13 +2,14 @@ package oauth
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/symbolon/symbolon"
 )
 
 // callbackNames are the parameters that step 2 adds to a redirect URI.
-var callbackNames = []string{"code", "state", "iss", "error", "error_description", "error_uri", "response"}
+var callbackNames = []string{"code", "state", "iss", "error", "error_description", "error_uri", "response", "id_token", "access_token", "token_type", "expires_in", "scope"}
 
 // Callback is what step 2 brings to the app's redirect URI (RFC 6749 §4.1.2 and
 // §4.1.2.1, RFC 9207 §2).
@@ -23,6 +24,9 @@ type Callback struct {
 	Description string
 	State       string
 	Issuer      string
+
+	// Tokens are brought in place of a code (OpenID Connect Core §3.2.2.5), or nil.
+	Tokens *TokenResponse
 
 	response string // the JWT, when Mode is signed
 }
@@ -47,11 +51,22 @@ func (c *Callback) plain() []Field {
 			list = append(list, f)
 		}
 	}
+	if t := c.Tokens; t != nil {
+		for _, f := range []Field{{"access_token", t.AccessToken}, {"token_type", t.TokenType}, {"id_token", t.IDToken}} {
+			if f.Value != "" {
+				list = append(list, f)
+			}
+		}
+		if t.AccessToken != "" {
+			list = append(list, Field{"expires_in", strconv.FormatInt(t.ExpiresIn, 10)}, Field{"scope", t.Scope})
+		}
+	}
 	return list
 }
 
-// URL returns the redirect URI with the parameters appended, unless Mode is Posted. The bytes of the
-// registered URI, its query included, stay as they are (RFC 6749 §3.1.2).
+// URL returns the redirect URI with the parameters appended, unless Mode is Posted.
+// The bytes of the registered URI, its query included, stay as they are (RFC 6749
+// §3.1.2).
 func (c *Callback) URL() string { return withFields(c.RedirectURI, c.Mode.inFragment(), c.Fields()) }
 
 // withFields returns a registered URI with parameters appended to its query, or as

@@ -134,9 +134,15 @@ func reached(functions map[string][]*ast.FuncDecl, step string) map[string]bool 
 			return
 		}
 		done[f] = true
+		types := make(map[*ast.Ident]bool) // of what is made: a caller is no call
 		ast.Inspect(f.Body, func(n ast.Node) bool {
+			if made, ok := n.(*ast.CompositeLit); ok {
+				if id, ok := made.Type.(*ast.Ident); ok {
+					types[id] = true
+				}
+			}
 			id, ok := n.(*ast.Ident)
-			if !ok {
+			if !ok || types[id] {
 				return true
 			}
 			used[id.Name] = true

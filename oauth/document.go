@@ -190,7 +190,7 @@ func (e *Engine) parseDocument(ctx context.Context, id string, body []byte, now 
 			return nil, unusable(name + " must not be there: a document is for everyone to read.")
 		}
 	}
-	m := r.readMetadata(e.signsBy(now))
+	m := r.readMetadata(e.cfg.Signing.Algorithms(now), e.cfg.IDToken != nil)
 	switch {
 	case r.why != "":
 		return nil, unusable(r.why)
@@ -257,6 +257,9 @@ func (e *Engine) adopt(ctx context.Context, row, said *symbolon.App, now time.Ti
 // since no one is signed in: the host of its URL. It is nil when the document may
 // be fetched or need not be.
 func (e *Engine) stranger(ctx context.Context, req *AuthorizeRequest, who *Actor) (*symbolon.App, error) {
+	if app, err := e.unfetched(ctx, req, who); app != nil || err != nil {
+		return app, err
+	}
 	if !who.Interactive || req.silent() || e.mayFetch(who) || !e.isDocumentURL(req.ClientID) || req.faults["client_id"] != "" {
 		return nil, nil
 	}

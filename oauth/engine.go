@@ -88,6 +88,11 @@ type Config struct {
 	// failures for a while, and lets all who ask for the same share. An error of
 	// kind Busy says nothing of the document.
 	Fetch func(ctx context.Context, url string) (body []byte, maxAge time.Duration, err error)
+	// FetchObject gets a request object in the same way; nil means that none is fetched.
+	FetchObject func(ctx context.Context, url string) ([]byte, error)
+	// Implicit offers the response types that bring tokens by the browser, to apps with
+	// the grant implicit (OpenID Connect Core §3.2).
+	Implicit bool
 	// DeviceLifetime is how long a person may take to allow a device: 10 min.
 	DeviceLifetime time.Duration
 	// ClientCAs are the authorities whose certificates count for tls_client_auth
@@ -159,6 +164,7 @@ type Engine struct {
 	seen    *seen
 
 	documents *documents
+	objects   objects
 	settling  atomic.Int64 // requests that wait in settle
 
 	registrations *pace

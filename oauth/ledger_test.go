@@ -379,7 +379,7 @@ var ledger = map[string][]row{
 		{"RFC9101-6.2-a", "TestRequestObject", ""},
 		{"RFC9101-6.3-a", "TestRequestObject", ""},
 		{"RFC9101-4-a", "TestRequestObject", ""},
-		{"RFC9101-10.4-a", "TestPushedRequest", ""},
+		{"RFC9101-10.4-a", "TestFetchedRequestObject", ""},
 		{"RFC9101-10.5-a", "TestRequireSigned", ""},
 	},
 	"A13": { // DPoP

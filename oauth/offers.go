@@ -19,6 +19,8 @@ type Offers struct {
 	Details []string
 	// ClientDocuments and Registration: apps may register themselves.
 	ClientDocuments, Registration bool
+	// Implicit: tokens are brought by the browser; Fetched: request objects are fetched.
+	Implicit, Fetched bool
 	// RequirePAR: authorization requests must be pushed.
 	RequirePAR bool
 }
@@ -26,7 +28,7 @@ type Offers struct {
 // Offers returns what the server offers.
 func (e *Engine) Offers() Offers {
 	o := Offers{Scopes: []string{symbolon.ScopeConnect}, Algorithms: e.cfg.Signing.Algorithms(e.clock.Now()),
-		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration, RequirePAR: e.cfg.RequirePAR}
+		ClientDocuments: e.cfg.ClientDocuments && e.cfg.Fetch != nil, Registration: e.cfg.Registration, Implicit: e.offersFront(), Fetched: e.cfg.FetchObject != nil, RequirePAR: e.cfg.RequirePAR}
 	if slices.Contains(o.Algorithms, e.cfg.SigningAlgorithm) {
 		o.Answers = []string{e.cfg.SigningAlgorithm}
 	}

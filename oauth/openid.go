@@ -362,8 +362,10 @@ func (e *Engine) issueSigned(c *caller, grant symbolon.Grant, refresh string, ex
 type IDTokenRequest struct {
 	App   *symbolon.App
 	Grant symbolon.Grant
-	// Account is set when claims about the person were asked for by name.
+	// Account is set when claims about the person were asked for by name, or Scopes are
+	// set: those whose claims stand in the ID token, since nobody can ask at userinfo.
 	Account *symbolon.Account
+	Scopes  symbolon.Scopes
 	// Subject is the claim sub.
 	Subject string
 	// Nonce is that of the authorization request; empty after a refresh.

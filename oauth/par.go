@@ -97,7 +97,7 @@ func (e *Engine) Push(ctx context.Context, req *PushRequest) (*Pushed, error) {
 		return nil, c.no(InvalidRequest, "The parameter request is malformed or stands twice.")
 	}
 	if ask.Object != "" {
-		inner, err := e.openObject(ctx, app, ask.Object, now, now)
+		inner, err := e.openObject(ctx, app, ask.Object, false, now, now)
 		if err != nil {
 			return nil, storeError(err).from(app.ID)
 		}
@@ -170,11 +170,13 @@ func (e *Engine) resolve(ctx context.Context, req *AuthorizeRequest, who *Actor,
 		return err
 	}
 	var inner *AuthorizeRequest
+	text := req.Object
 	if req.RequestURI != "" {
-		// RFC 9101 §5.2.3, OpenID Connect Core §3.1.2.6: no one makes this server fetch a request.
-		err = refuse(RequestURINotSupported, "The request_uri leads elsewhere, and no request is fetched from there; push it to /oauth2/par, or send the JWT itself in the parameter request.")
-	} else {
-		inner, err = e.openObject(ctx, app, req.Object, begun(who, now), now)
+		text, err = e.fetchObject(ctx, app, req.RequestURI, who, now)
+		req.Fetched = true
+	}
+	if err == nil {
+		inner, err = e.openObject(ctx, app, text, req.Fetched, begun(who, now), now)
 	}
 	if err != nil {
 		r := storeError(err).from(app.ID)
@@ -184,7 +186,9 @@ func (e *Engine) resolve(ctx context.Context, req *AuthorizeRequest, who *Actor,
 		}
 		return r
 	}
-	inner.Standard, inner.Object = req.Standard, req.Object
+	// From here on it is carried by value: what a person has been shown is what counts,
+	// whatever stands at the address by then.
+	inner.Standard, inner.Object, inner.Fetched = req.Standard, text, req.Fetched
 	*req = *inner
 	return nil
 }

@@ -81,8 +81,8 @@ func (e *Engine) pickAccount(ctx context.Context, req *AuthorizeRequest, prompt 
 }
 
 // asWanted returns the sign-ins that are as the request wants them, or can be made so
-// by one thing more (OpenID Connect Core §3.1.2.1). Where the person has just signed in and it is still none of them,
-// asking again would go in circles.
+// by one thing more (OpenID Connect Core §3.1.2.1). Where the person has just signed
+// in and it is still none of them, asking again would go in circles.
 func (e *Engine) asWanted(live []symbolon.SignedIn, app *symbolon.App, who *Actor, wants *wish, now time.Time) ([]symbolon.SignedIn, error) {
 	var list []symbolon.SignedIn
 	var circle error

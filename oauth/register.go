@@ -172,27 +172,18 @@ func noScope(app *symbolon.App) *Error {
 	return refuse(InvalidClientMetadata, "The field scope names none that this server offers to apps that register themselves; leave it out to get them all.").from(app.ID)
 }
 
-// signsBy returns the algorithms by which this server can sign who a person is; none
-// where it does not.
-func (e *Engine) signsBy(now time.Time) []string {
-	if e.cfg.IDToken == nil {
-		return nil
-	}
-	return e.cfg.Signing.Algorithms(now)
-}
-
 // readRegistration reads the metadata of a registration request (RFC 7591 §2).
 func (e *Engine) readRegistration(ctx context.Context, body []byte, now time.Time) (*metadata, map[string]any, error) {
 	object, err := readObject(body)
 	if err != nil {
 		return nil, nil, refuse(InvalidClientMetadata, "The body must be one JSON object (RFC 7591 section 3.1): "+detailOf(err)+".")
 	}
-	r := &metadataReader{object: object}
+	r := &metadataReader{object: object, implicit: e.offersFront()}
 	if statement := object["software_statement"]; statement != nil {
 		// RFC 7591 §2.3: it must not be passed over, and no issuer counts here.
 		return nil, nil, refuse(InvalidSoftwareStatement, "No issuer of software statements is trusted here; leave software_statement out.")
 	}
-	m := r.readMetadata(e.signsBy(now))
+	m := r.readMetadata(e.cfg.Signing.Algorithms(now), e.cfg.IDToken != nil)
 	switch m.method {
 	case "", symbolon.AuthNone, symbolon.AuthBasic, symbolon.AuthPost, symbolon.AuthKey:
 		// Nothing said means client_secret_basic (RFC 7591 §2), and is taken in the
@@ -341,6 +332,9 @@ func (e *Engine) information(app *symbolon.App, token string) *ClientInformation
 	}
 	for _, g := range app.Settings.Grants {
 		info.GrantTypes = append(info.GrantTypes, string(g))
+		if g == symbolon.GrantImplicit {
+			info.ResponseTypes = append(info.ResponseTypes, "id_token", "id_token token")
+		}
 	}
 	switch {
 	case r.Native:

@@ -20,7 +20,7 @@ var objectNames = []string{"iss", "aud", "exp", "nbf", "iat", "jti", "sub"}
 
 // openObject reads a signed request object of an app (RFC 9101). Begun is when
 // the person came with it.
-func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string, begun, now time.Time) (*AuthorizeRequest, error) {
+func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string, fetched bool, begun, now time.Time) (*AuthorizeRequest, error) {
 	no := func(why string) *Error { return refuse(InvalidRequestObject, why) }
 	token, err := jwt.Parse(text)
 	switch {
@@ -76,6 +76,10 @@ func (e *Engine) openObject(ctx context.Context, app *symbolon.App, text string,
 		return nil, no("The request object of this app needs an nbf: its profile is fapi2.")
 	case members["request"] != nil || members["request_uri"] != nil: // RFC 9101 §4
 		return nil, refuse(InvalidRequest, "A request object must not have request or request_uri inside.")
+	}
+	if fetched && claims.Expires == nil {
+		// Who can take it away from where it stands need not say when it ends.
+		claims.Expires = &numericDate{begun.Add(maxObject)}
 	}
 	if why := claims.when(begun, maxObject); why != "" {
 		return nil, no("The request object " + why + ".")

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/seal"
 )
 
 // ResponseMode is how the answer to an authorization request comes back to the app
@@ -22,7 +21,8 @@ const (
 	ModeFragment ResponseMode = "fragment"
 	// ModeFormPost has the browser post it by a form.
 	ModeFormPost ResponseMode = "form_post"
-	// ModeJWT is ModeQueryJWT, since there is no other response type than code.
+	// ModeJWT is ModeQueryJWT for a code, and ModeFragmentJWT for what is never in a
+	// query.
 	ModeJWT ResponseMode = "jwt"
 	// ModeQueryJWT is ModeQuery, signed.
 	ModeQueryJWT ResponseMode = "query.jwt"
@@ -47,9 +47,20 @@ func (m ResponseMode) inFragment() bool { return m == ModeFragment || m == ModeF
 
 // mode returns the response mode of a request, as far as it has one that can be
 // honoured: an error about the mode itself has to come back in some way, too.
-func (r *AuthorizeRequest) mode() ResponseMode {
+func (e *Engine) mode(r *AuthorizeRequest) ResponseMode {
 	m := ResponseMode(r.ResponseMode)
-	if r.faults["response_mode"] != "" || !slices.Contains(ResponseModes, m) || m.Posted() && !postable(r.RedirectURI) {
+	fits := r.faults["response_mode"] == "" && slices.Contains(ResponseModes, m) && (!m.Posted() || postable(r.RedirectURI))
+	if r.front().any() && e.offersFront() {
+		// Multiple Response Types §3: never by the query.
+		switch {
+		case fits && (m == ModeJWT || m == ModeQueryJWT):
+			return ModeFragmentJWT
+		case !fits || m == ModeQuery:
+			return ModeFragment
+		}
+		return m
+	}
+	if !fits {
 		return ModeQuery
 	}
 	return m
@@ -87,16 +98,6 @@ const typResponse = "oauth-authz-resp+jwt"
 // responseLifetime is how long a signed answer is good: JARM §2.1 has ten minutes at
 // most. The code in it lives no longer than any other.
 const responseLifetime = 5 * time.Minute
-
-// respond brings a code to the app, as the request wants it.
-func (e *Engine) respond(app *symbolon.App, req *AuthorizeRequest, code *symbolon.Code, now time.Time) (Callback, error) {
-	text, err := e.sealed(seal.Code, code, now)
-	if err != nil {
-		return Callback{}, err
-	}
-	c := Callback{App: app, Mode: req.mode(), RedirectURI: req.RedirectURI, Code: text, State: req.State, Issuer: e.cfg.Issuer}
-	return c, e.sign(&c, now)
-}
 
 // sign puts the answer into a JWT, when it is to come as one (JARM §2.1).
 func (e *Engine) sign(c *Callback, now time.Time) error {

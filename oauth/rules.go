@@ -99,6 +99,20 @@ func removals(good func(uri string) bool) func(app *symbolon.App) string {
 	}
 }
 
+// grantsBut are the flags that leave an app its grants but these.
+func grantsBut(app *symbolon.App, these ...symbolon.GrantType) string {
+	var list []string
+	for _, g := range app.Settings.Grants {
+		if !slices.Contains(these, g) {
+			list = append(list, "--grant "+string(g))
+		}
+	}
+	if len(list) == 0 {
+		return "--grant ''"
+	}
+	return strings.Join(list, " ")
+}
+
 // signsWith reports whether the keys of an app can verify what it signs by one of
 // some algorithms. What is at an address is not looked at.
 func signsWith(app *symbolon.App, algorithms []string) bool {
@@ -123,7 +137,11 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 			applies: func(a *symbolon.App) bool { return !a.Public && usesCodes(a) },
 			met:     func(a *symbolon.App) bool { return a.RequirePKCE }, mend: flags("--require-pkce"),
 		},
-		{Name: "codes-only", Clause: "RFC 9700 §2.1.2", Says: "No token comes in a redirect: the one response_type is code."},
+		{
+			Name: "codes-only", Clause: "RFC 9700 §2.1.2", Says: "No token comes in a redirect: the one response_type is code.", Advised: true,
+			met:  func(a *symbolon.App) bool { return !a.MayUse(symbolon.GrantImplicit) },
+			mend: func(a *symbolon.App) string { return grantsBut(a, symbolon.GrantImplicit) },
+		},
 		{Name: "no-passwords", Clause: "RFC 9700 §2.4", Says: "No app is given a person's password."},
 		{
 			Name: "guarded-refresh", Clause: "RFC 9700 §2.2.2", Says: "The refresh token of a public app is rotated, or bound to a key.",
@@ -170,18 +188,7 @@ var Rules = map[symbolon.AppProfile][]*Rule{
 			met: func(a *symbolon.App) bool {
 				return !slices.Contains(a.Settings.Grants, symbolon.GrantDevice) && !slices.Contains(a.Settings.Grants, symbolon.GrantAssertion)
 			},
-			mend: func(a *symbolon.App) string {
-				var list []string
-				for _, g := range a.Settings.Grants {
-					if g != symbolon.GrantDevice && g != symbolon.GrantAssertion {
-						list = append(list, "--grant "+string(g))
-					}
-				}
-				if len(list) == 0 {
-					return "--grant ''"
-				}
-				return strings.Join(list, " ")
-			},
+			mend: func(a *symbolon.App) string { return grantsBut(a, symbolon.GrantDevice, symbolon.GrantAssertion) },
 		},
 		{Name: "codes-only", Clause: "FAPI 2.0 §5.3.2.2, 1", Says: "The one response_type is code."},
 		{

@@ -50,9 +50,11 @@ const (
 // metadataReader reads the fields of an object; the first fault is kept. It is a
 // sentence whose subject is the field: "redirect_uris must be …".
 type metadataReader struct {
-	object  map[string]any
-	refusal Refusal
-	why     string
+	object map[string]any
+	// implicit: the server offers tokens by the browser.
+	implicit bool
+	refusal  Refusal
+	why      string
 }
 
 func (r *metadataReader) fail(refusal Refusal, why string) {
@@ -117,9 +119,9 @@ func (r *metadataReader) link(name string) string {
 	return u.String()
 }
 
-// readMetadata reads what counts of the metadata of an app. Algorithms are those of
-// readMore.
-func (r *metadataReader) readMetadata(algorithms []string) *metadata {
+// readMetadata reads what counts of the metadata of an app. Algorithms and openID are
+// those of readMore.
+func (r *metadataReader) readMetadata(algorithms []string, openID bool) *metadata {
 	m := &metadata{
 		name:        appName(r.text("client_name")),
 		home:        r.link("client_uri"),
@@ -131,10 +133,10 @@ func (r *metadataReader) readMetadata(algorithms []string) *metadata {
 		tlsTokens:   r.flag("tls_client_certificate_bound_access_tokens"),
 		requirePAR:  r.flag("require_pushed_authorization_requests"),
 	}
-	r.readGrants()
+	r.readGrants(m)
 	r.readRedirectURIs(m)
 	r.readKeys(m)
-	r.readMore(m, algorithms)
+	r.readMore(m, algorithms, openID)
 	if text := r.text("scope"); text != "" {
 		// RFC 7591 §2: a string of names separated by spaces. None of them is
 		// granted by being named, so a broken one is passed over.
@@ -150,11 +152,22 @@ func (r *metadataReader) readMetadata(algorithms []string) *metadata {
 
 // readGrants checks that what the app wants to do is what it may (RFC 7591
 // §2.1). What else it names is dropped.
-func (r *metadataReader) readGrants() {
+func (r *metadataReader) readGrants(m *metadata) {
+	types, _ := r.list("response_types")
+	if r.implicit && slices.ContainsFunc(types, func(t string) bool { return strings.Contains(t, "id_token") }) {
+		// OpenID Connect Registration §2: these go with the grant implicit.
+		for _, t := range types {
+			if t != "code" && !(&AuthorizeRequest{ResponseType: t, Standard: true}).front().any() {
+				r.fail(InvalidClientMetadata, "response_types must be of code, id_token and id_token token.")
+			}
+		}
+		m.implicit = true
+		return
+	}
 	if grants, there := r.list("grant_types"); there && !slices.Contains(grants, string(symbolon.GrantCode)) {
 		r.fail(InvalidClientMetadata, "grant_types must have authorization_code: an app that registers itself gets tokens by that grant and by refresh_token only.")
 	}
-	if types, there := r.list("response_types"); there && !slices.Contains(types, "code") {
+	if _, there := r.object["response_types"].([]any); there && !slices.Contains(types, "code") {
 		r.fail(InvalidClientMetadata, "response_types must have code, the only one offered.")
 	}
 }

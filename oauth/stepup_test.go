@@ -182,6 +182,16 @@ func TestStepUpNeed(t *testing.T) {
 			}
 		})
 	}
+	w.run("what the app registered counts where the request does not say", func(t *testing.T) {
+		w.edit(w.C1.ID, func(a *symbolon.App) { a.Settings.OpenID.DefaultACR = []string{ACRTwo} })
+		defer w.edit(w.C1.ID, func(a *symbolon.App) { a.Settings.OpenID.DefaultACR = nil })
+		at := w.at(time.Hour, withApp)
+		at.Account = withApp
+		who := Actor{Interactive: true, SignedIn: []symbolon.SignedIn{at}, Chosen: w.U1.ID, Allowed: true}
+		w.needs(NeedStepUp, &w.C1, who, "scope=openid connect")
+		w.isFor(w.U1.ID, &w.C1, who, "scope=openid connect", "acr_values=1")
+		w.isFor(w.U1.ID, &w.C1, who, "scope=connect") // it is of OpenID Connect
+	})
 	w.run("a sign-in that is too old is not only raised", func(t *testing.T) {
 		at := w.at(time.Hour, withApp)
 		at.Account = withApp

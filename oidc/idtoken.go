@@ -33,7 +33,7 @@ func (p *Teller) IDToken(r *oauth.IDTokenRequest) (string, error) {
 	claims := map[string]any{}
 	if r.Account != nil {
 		named, _ := oauth.NamedClaims(r.App, &r.Grant)
-		claims = Claims(r.Account, nil, named)
+		claims = Claims(r.Account, r.Scopes, named)
 	}
 	claims["iss"] = p.Issuer
 	claims["sub"] = r.Subject

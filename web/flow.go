@@ -21,6 +21,8 @@ type flow struct {
 	Query string `json:"query,omitempty"`
 	// Standard is set when it began at the standard surface.
 	Standard bool `json:"standard,omitempty"`
+	// Fetched is set when Query has a request object that was fetched.
+	Fetched bool `json:"fetched,omitempty"`
 	// CrossSite is set when another site sent the browser, or may have.
 	CrossSite bool `json:"cross_site,omitempty"`
 	// Browser is the SHA-256 of the flow cookie of the browser that began it.
@@ -124,7 +126,7 @@ func (f *flow) request() (*oauth.AuthorizeRequest, error) {
 		return nil, err
 	}
 	req := oauth.ReadAuthorize(&params)
-	req.Standard = f.Standard
+	req.Standard, req.Fetched = f.Standard, f.Fetched
 	return &req, nil
 }
 
@@ -192,9 +194,14 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 		// checked all the same.
 		who.SignedIn = nil
 	}
+	named := req.RequestURI
 	answer, err := h.Engine.Authorize(r.Context(), req, who)
 	if err != nil {
 		return err
+	}
+	if named != "" && req.RequestURI == "" {
+		// It was fetched: the pages go on with what was found there.
+		f.Query, f.Fetched = req.Query(), true
 	}
 	ev.client, ev.account = answer.App.ID, answer.Account.ID
 	switch answer.Need {

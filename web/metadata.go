@@ -42,6 +42,7 @@ type metadata struct {
 	RequirePAR            bool     `json:"require_pushed_authorization_requests,omitempty"`
 	RequestObject         bool     `json:"request_parameter_supported"` // RFC 9101 §10.5
 	RequestURI            bool     `json:"request_uri_parameter_supported"`
+	RequestURIRegistered  bool     `json:"require_request_uri_registration,omitempty"` // OpenID Connect Discovery §3
 	RequestAlgorithms     []string `json:"request_object_signing_alg_values_supported,omitempty"`
 	DPoPAlgorithms        []string `json:"dpop_signing_alg_values_supported,omitempty"`          // RFC 9449 §5.1
 	BoundToCertificate    bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
@@ -85,7 +86,7 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		DeviceEndpoint:        at("/oauth2/device_authorization"),
 		PAREndpoint:           at("/oauth2/par"),
 		Scopes:                append(offers.Scopes, oauth.ScopeOffline),
-		ResponseTypes:         []string{"code"},
+		ResponseTypes:         responseTypes(offers.Implicit),
 		ResponseModes:         modes(len(offers.Algorithms) > 0),
 		TokenAuth:             methods,
 		TokenAuthAlgorithms:   jwt.Algorithms,
@@ -97,6 +98,8 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		Challenges:            []string{"S256"},
 		Issuers:               true,
 		RequestObject:         true,
+		RequestURI:            offers.Fetched,
+		RequestURIRegistered:  offers.Fetched,
 		RequestAlgorithms:     jwt.Algorithms,
 		DPoPAlgorithms:        jwt.Algorithms,
 		BoundToCertificate:    true,
@@ -127,10 +130,21 @@ func (h *Handler) newMetadata() ([]byte, error) {
 	for _, g := range offers.Grants {
 		m.Grants = append(m.Grants, string(g))
 	}
+	if offers.Implicit {
+		m.Grants = append(m.Grants, string(symbolon.GrantImplicit))
+	}
 	if offers.Registration {
 		m.RegistrationEndpoint = at("/oauth2/register")
 	}
 	return json.Marshal(m)
+}
+
+// responseTypes are those that are offered.
+func responseTypes(implicit bool) []string {
+	if implicit {
+		return []string{"code", "id_token", "id_token token"}
+	}
+	return []string{"code"}
 }
 
 // modes are the response modes: without a key that signs, none that is signed.

@@ -23,6 +23,12 @@ func checkOpenID(app *symbolon.App) error {
 			return mend(fmt.Errorf("%s: the server does not sign with %q", flag, printable(algorithm)), "the algorithms are %s", strings.Join(jwt.Algorithms, ", "))
 		}
 	}
+	for _, acr := range o.DefaultACR {
+		// An app may register any by itself; an owner who types one means one of these.
+		if app.Settings.Registration == nil && !slices.Contains([]string{oauth.ACROne, oauth.ACRTwo, oauth.ACRPasskey}, acr) {
+			return mend(fmt.Errorf("--default-acr: no sign-in here is %q", printable(acr)), "they are %s (a password), %s (two factors) and %s (a passkey)", oauth.ACROne, oauth.ACRTwo, oauth.ACRPasskey)
+		}
+	}
 	if o.DefaultMaxAge < 0 || o.DefaultMaxAge > maxDefaultAge {
 		return fmt.Errorf("--default-max-age must be from 0 to %d seconds", maxDefaultAge)
 	}

@@ -22,7 +22,7 @@ type settingFlags struct {
 	Keys                *string  `placeholder:"FILE" help:"The app's public keys, a JWK Set; empty for none."`
 	KeysURI             *string  `name:"keys-uri" placeholder:"URL" help:"Where the app publishes its JWK Set instead, https; empty for none."`
 	TLSSubject          *string  `name:"tls-subject" placeholder:"KIND:VALUE" help:"What the app's certificate must say, for tls_client_auth: dn:, dns:, uri:, ip: or email: and the value; empty for none."`
-	Grants              []string `name:"grant" sep:"none" placeholder:"GRANT" help:"A grant that the app may use: code, refresh, client_credentials, device, token-exchange, jwt-bearer, or its full name. Repeat it for several; empty for code and refresh."`
+	Grants              []string `name:"grant" sep:"none" placeholder:"GRANT" help:"A grant that the app may use: code, refresh, client_credentials, device, token-exchange, jwt-bearer, implicit, or its full name. Repeat it for several; empty for code and refresh."`
 	Resources           []string `name:"resource" sep:"none" placeholder:"URI" help:"An API that the app may ask tokens for. Repeat it for several; empty for all."`
 	TokenFormat         *string  `enum:"default,sealed,jwt" help:"The app's access tokens. “sealed”: only this server reads them. “jwt”: an API can check them by itself. “default”: as the API that they are for says, or else sealed."`
 	API                 *bool    `name:"api" negatable:"" help:"The app is an API of yours: it may introspect every token that is for it."`
@@ -33,6 +33,7 @@ type settingFlags struct {
 	RequireSigned       *bool    `negatable:"" help:"Refuse authorization requests that the app did not sign."`
 	RequireSignedAnswer *bool    `name:"require-signed-response" negatable:"" help:"Refuse authorization requests that do not ask for a signed answer (response_mode=jwt)."`
 	ResponseAlg         *string  `name:"response-alg" placeholder:"ALG" help:"How answers to authorization requests are signed that ask for it: RS256 (the default), ES256, PS256 or EdDSA."`
+	RequestURIs         []string `name:"request-uri" sep:"none" placeholder:"URL" help:"Where the app keeps a signed request of its own, https, which it may name by request_uri. Repeat it for several; empty for none."`
 	SignedIntrospection *bool    `negatable:"" help:"Sign what introspection answers the app."`
 	IDTokenAlg          *string  `name:"id-token-alg" placeholder:"ALG" help:"How ID tokens for the app are signed: RS256 (the default), ES256, PS256 or EdDSA."`
 	UserinfoAlg         *string  `name:"userinfo-alg" placeholder:"ALG" help:"Sign what userinfo answers the app: RS256, ES256, PS256 or EdDSA; empty for plain JSON."`
@@ -42,6 +43,7 @@ type settingFlags struct {
 	AuthAlg             *string  `name:"auth-alg" placeholder:"ALG" help:"The only algorithm that the app proves itself by, with private_key_jwt: one of the same; empty for each."`
 	Pairwise            *bool    `negatable:"" help:"The app knows each person by a name (sub) that apps of other sectors cannot tell to be the same person's."`
 	Sector              *string  `placeholder:"HOST" help:"The host that stands for the app's sector, with --pairwise; the one of its redirect URIs, when it is left out."`
+	DefaultACR          []string `name:"default-acr" sep:"none" placeholder:"ACR" help:"How people had better sign in, the best way first, where a request with the scope openid does not say: 2 or phr. Repeat it for several; empty for any."`
 	DefaultMaxAge       *int64   `placeholder:"SECONDS" help:"How long ago a person may have signed in, where a request with the scope openid does not say; 0 is without limit."`
 	PostLogoutURIs      []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where people may be sent back to after they signed out. Repeat it for several; empty for none."`
 	BackchannelURI      *string  `name:"backchannel-logout-uri" placeholder:"URL" help:"Where the app is told that a person's session has ended, https; empty for none."`
@@ -67,6 +69,7 @@ var grantNames = []struct {
 	{"device", symbolon.GrantDevice},
 	{"token-exchange", symbolon.GrantExchange},
 	{"jwt-bearer", symbolon.GrantAssertion},
+	{"implicit", symbolon.GrantImplicit},
 }
 
 // apply makes the changes that were named, and reports whether there were any.
@@ -127,7 +130,9 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	set(&s.OpenID.BackchannelLogoutURI, c.BackchannelURI, &changed)
 	set(&s.OpenID.BackchannelLogoutSessionRequired, c.BackchannelSession, &changed)
 	setList(&s.Resources, c.Resources, &changed)
+	setList(&s.RequestURIs, c.RequestURIs, &changed)
 	setList(&s.APIResources, c.APIResources, &changed)
+	setList(&s.OpenID.DefaultACR, c.DefaultACR, &changed)
 	return changed, nil
 }
 
@@ -277,6 +282,11 @@ func checkAppSettings(app *symbolon.App) error {
 			if err := oauth.CheckResource(uri); err != nil {
 				return fmt.Errorf("resource %q: %s", printable(uri), detail(err))
 			}
+		}
+	}
+	for _, uri := range s.RequestURIs {
+		if err := oauth.CheckRequestURI(uri); err != nil || !keys {
+			return mend(fmt.Errorf("--request-uri %q cannot be used: %s, and the app needs keys by which it is checked", printable(uri), detail(oauth.CheckRequestURI("x"))), "add --keys FILE or --keys-uri URL, and write it as https://app.example/request.jwt")
 		}
 	}
 	if err := checkKeysURI(s.KeysURI); err != nil {

@@ -58,8 +58,9 @@ type settingsView struct {
 	RequirePAR    bool `json:"require_pushed_authorization_requests,omitempty"`
 	RequireSigned bool `json:"require_signed_request_object,omitempty"`
 
-	ResponseAlg           string `json:"authorization_signed_response_alg,omitempty"`
-	RequireSignedResponse bool   `json:"require_signed_response,omitempty"`
+	RequestURIs           []string `json:"request_uris,omitempty"`
+	ResponseAlg           string   `json:"authorization_signed_response_alg,omitempty"`
+	RequireSignedResponse bool     `json:"require_signed_response,omitempty"`
 
 	AuthAlg         string `json:"token_endpoint_auth_signing_alg,omitempty"`
 	RequestAlg      string `json:"request_object_signing_alg,omitempty"`
@@ -68,10 +69,11 @@ type settingsView struct {
 	UserinfoKey     string `json:"userinfo_encrypted_response_alg,omitempty"`
 	UserinfoContent string `json:"userinfo_encrypted_response_enc,omitempty"`
 
-	IDTokenAlg    string `json:"id_token_signed_response_alg,omitempty"`
-	UserinfoAlg   string `json:"userinfo_signed_response_alg,omitempty"`
-	SubjectType   string `json:"subject_type,omitempty"`
-	DefaultMaxAge int64  `json:"default_max_age,omitempty"`
+	IDTokenAlg    string   `json:"id_token_signed_response_alg,omitempty"`
+	UserinfoAlg   string   `json:"userinfo_signed_response_alg,omitempty"`
+	SubjectType   string   `json:"subject_type,omitempty"`
+	DefaultMaxAge int64    `json:"default_max_age,omitempty"`
+	DefaultACR    []string `json:"default_acr_values,omitempty"`
 
 	PostLogoutURIs     []string `json:"post_logout_redirect_uris,omitempty"`
 	BackchannelURI     string   `json:"backchannel_logout_uri,omitempty"`
@@ -134,7 +136,7 @@ func viewSettings(app *symbolon.App) settingsView {
 	v := settingsView{
 		AuthMethod: string(app.Method()), GrantTypes: []symbolon.GrantType{}, JWKSURI: s.KeysURI,
 		DPoPBound: s.BoundTokens, TLSBound: s.TLSTokens, RequirePAR: s.RequirePAR, RequireSigned: s.RequireSigned,
-		ResponseAlg: s.ResponseSigning, RequireSignedResponse: s.RequireSignedResponse,
+		RequestURIs: s.RequestURIs, ResponseAlg: s.ResponseSigning, RequireSignedResponse: s.RequireSignedResponse,
 		Resources: s.Resources, TokenFormat: string(s.Token), API: s.API, APIResources: s.APIResources,
 		SignedIntrospection: s.SignedIntrospection, ExchangeFor: s.ExchangeFor, Impersonate: s.Impersonate,
 	}
@@ -143,6 +145,7 @@ func viewSettings(app *symbolon.App) settingsView {
 	v.AuthAlg, v.RequestAlg = s.AuthSigning, s.RequestSigning
 	v.IDTokenKey, v.IDTokenContent = encryptionNames(s.OpenID.IDTokenEncryption)
 	v.UserinfoKey, v.UserinfoContent = encryptionNames(s.OpenID.UserinfoEncryption)
+	v.DefaultACR = s.OpenID.DefaultACR
 	if s.OpenID.Pairwise {
 		v.SubjectType, v.Sector = "pairwise", s.OpenID.Sector
 	}
@@ -254,6 +257,7 @@ func (v *settingsView) rows() [][]string {
 	on("tls tokens", v.TLSBound)
 	on("pushed requests only", v.RequirePAR)
 	on("signed requests only", v.RequireSigned)
+	add("request uris", v.RequestURIs...)
 	on("signed answers only", v.RequireSignedResponse)
 	add("answers by", v.ResponseAlg)
 	on("signed introspection", v.SignedIntrospection)
@@ -264,6 +268,7 @@ func (v *settingsView) rows() [][]string {
 	add("userinfo by", v.UserinfoAlg)
 	add("userinfo encrypted", strings.Trim(v.UserinfoKey+"/"+v.UserinfoContent, "/"))
 	add("pairwise within", v.Sector)
+	add("default acr", v.DefaultACR...)
 	if v.DefaultMaxAge > 0 {
 		add("default max age", fmt.Sprintf("%d s", v.DefaultMaxAge))
 	}

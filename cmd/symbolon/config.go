@@ -65,6 +65,8 @@ type standardSettings struct {
 	DPoPNonces string `setting:"dpop_nonces" name:"dpop-nonces" group:"standard" enum:"off,required" default:"off" help:"off, or required: a DPoP proof must carry a fresh value that this server gave out."`
 	// RequirePAR is for every app (RFC 9126 §5); one alone may be made to push, too.
 	RequirePAR bool `setting:"require_par" name:"require-par" group:"standard" help:"Refuse authorization requests that were not pushed to /oauth2/par, of every app."`
+	// Implicit offers what RFC 9700 §2.1.2 advises against.
+	Implicit bool `setting:"implicit" group:"standard" help:"Offer the response types id_token and id_token token, which bring tokens by the browser, to apps with the grant implicit. Best current practice advises against it: for old clients, and for the certification of OpenID Connect's dynamic profile."`
 	// ClientCertificateHeader is believed from TrustedProxies only.
 	ClientCertificateHeader string `setting:"client_certificate_header" group:"standard" placeholder:"NAME" help:"Header in which the trusted proxy forwards the client's certificate; it must remove what callers send there. None by default."`
 	// ClientCA is a PEM file.

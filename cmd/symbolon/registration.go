@@ -26,6 +26,22 @@ func (s *server) fetcher() func(ctx context.Context, url string) ([]byte, time.D
 	}
 }
 
+// objectFetcher gets what apps have elsewhere of requests: the JWTs at their request
+// URIs.
+func (s *server) objectFetcher() func(ctx context.Context, url string) ([]byte, error) {
+	client := fetch.New(fetch.Options{
+		MaxBytes: maxFetched,
+		Types:    []string{"application/oauth-authz-req+jwt", "application/jwt"}, // RFC 9101 §5.2.3
+		Loopback: s.sandbox != nil,
+		Allowed:  s.fetches,
+		Clock:    s.clock,
+	})
+	return func(ctx context.Context, url string) ([]byte, error) {
+		doc, err := client.Get(ctx, url)
+		return doc.Body, err
+	}
+}
+
 // expireEvery is how often rows are deleted of apps that registered themselves and
 // that no one has allowed in time.
 const expireEvery = time.Hour

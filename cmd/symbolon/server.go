@@ -295,10 +295,12 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		ClientCAs:          s.clientCAs,
 		RequireDPoPNonce:   s.DPoPNonces == "required",
 		RequirePAR:         s.RequirePAR,
+		Implicit:           s.Implicit,
 		ClientDocuments:    s.ClientDocuments,
 		Registration:       s.Registration,
 		RegistrationScopes: s.registrationScopes,
 		Fetch:              s.watch.fetching(s.fetcher()),
+		FetchObject:        s.objectFetcher(),
 	}
 	for _, scope := range s.scopes {
 		cfg.Scopes = append(cfg.Scopes, scope.Name)
