@@ -111,18 +111,24 @@ func testWaysBack(t *testing.T, b *chromium) {
 
 // blocked does what form-action 'self' must block, and waits for the browser to
 // say so. Now and then the browser blocks and does not say it, when another
-// navigation of the same tab is not over yet; it is tried three times.
+// navigation of the same tab is not over yet: then it counts that a form was sent and
+// what it led to was not loaded.
 func (p *tab) blocked(name string, try func()) {
 	p.t.Helper()
-	for range 6 { // Chromium on a busy machine may miss a click, or its own complaint
+	for range 6 { // Chromium on a busy machine may miss a click
+		posts, failed := p.counts()
 		try()
 		for deadline := time.Now().Add(patience / 4); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 			if p.complained("form-action") {
 				return
 			}
 		}
+		if nowPosts, nowFailed := p.counts(); nowPosts > posts && nowFailed > failed {
+			return
+		}
 	}
-	p.t.Errorf("%s is not blocked by form-action 'self', so this test proves nothing\n%s", name, p.look())
+	posts, failed := p.counts()
+	p.t.Errorf("%s is not blocked by form-action 'self', so this test proves nothing: %d forms were sent, %d loads failed\n%s", name, posts, failed, p.look())
 }
 
 // asked reports whether the tab asked for an address that begins with prefix.
@@ -135,6 +141,13 @@ func (p *tab) asked(prefix string) bool {
 		}
 	}
 	return false
+}
+
+// counts returns how many forms the tab has sent, and how many loads failed.
+func (p *tab) counts() (posts, failed int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.posts, len(p.failed)
 }
 
 // complained reports whether the browser complained with a part.
