@@ -70,6 +70,7 @@ func TestEndedEverywhere(t *testing.T) {
 			c.holds(t)
 		}
 	}
+	eventually(c.enough) // on a machine that has other things to do
 	c.halt()
 	c.holds(t)
 	c.counts(t)
@@ -153,6 +154,16 @@ func (c *crowd) holds(t testing.TB) {
 	}
 }
 
+// enough reports whether the test has tested something.
+func (c *crowd) enough() bool {
+	for i := range ways {
+		if c.by[i].Load() < 3 {
+			return false
+		}
+	}
+	return c.ended.Load() >= 60 && c.used.Load() >= 200 && c.asked.Load() >= 10*c.ended.Load()
+}
+
 // counts sees to it that the test has tested something.
 func (c *crowd) counts(t testing.TB) {
 	t.Helper()
@@ -161,7 +172,7 @@ func (c *crowd) counts(t testing.TB) {
 			t.Errorf("%s: only %d times", ways[i], n)
 		}
 	}
-	if c.ended.Load() < 60 || c.used.Load() < 200 || c.asked.Load() < 10*c.ended.Load() || c.refused.Load() < c.asked.Load()/2 {
+	if !c.enough() || c.refused.Load() < c.asked.Load()/2 {
 		t.Errorf("too little was done")
 	}
 	if c.quickest < settleTime {
