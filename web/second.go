@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -63,18 +61,8 @@ func (h *Handler) showCode(w http.ResponseWriter, r *http.Request, ev *event, f 
 		view := NewAppView(app)
 		p.App = &view
 	}
-	code := http.StatusOK
-	if f.Try != nil {
-		switch wait := f.Try.Until.Sub(h.Engine.Now()); {
-		case wait > 0:
-			p.Wait = int(math.Ceil(wait.Seconds()))
-			w.Header().Set("Retry-After", strconv.Itoa(p.Wait))
-			code = http.StatusTooManyRequests
-		case f.Try.Problem != "":
-			p.Error = f.Try.Problem
-			code = http.StatusBadRequest
-		}
-	}
+	var code int
+	p.Error, p.Wait, code = h.refusedTry(w, f.Try)
 	if p.Flow, err = h.sealFlow(asked); err != nil {
 		return err
 	}

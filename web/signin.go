@@ -44,19 +44,11 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, 
 		view := NewAppView(app)
 		p.App = &view
 	}
-	code := http.StatusOK
 	if f.Try != nil {
 		p.Username = f.Try.Username
-		switch wait := f.Try.Until.Sub(h.Engine.Now()); {
-		case wait > 0:
-			p.Wait = int(math.Ceil(wait.Seconds()))
-			w.Header().Set("Retry-After", strconv.Itoa(p.Wait))
-			code = http.StatusTooManyRequests
-		case f.Try.Problem != "":
-			p.Error = f.Try.Problem
-			code = http.StatusBadRequest
-		}
 	}
+	var code int
+	p.Error, p.Wait, code = h.refusedTry(w, f.Try)
 	if h.Sandbox {
 		accounts, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{Limit: maxSandboxShown})
 		if err != nil {
@@ -133,9 +125,25 @@ func (t *signInTry) reason() string {
 	return "wrong username or password"
 }
 
+// refusedTry returns what a page says of an attempt that was just refused, if there was
+// one: what was wrong, or how many seconds to wait, and the page's status.
+func (h *Handler) refusedTry(w http.ResponseWriter, try *signInTry) (problem string, wait, status int) {
+	switch {
+	case try == nil:
+	case try.Until.After(h.Engine.Now()):
+		wait = int(math.Ceil(try.Until.Sub(h.Engine.Now()).Seconds()))
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
+		return "", wait, http.StatusTooManyRequests
+	case try.Problem != "":
+		return try.Problem, 0, http.StatusBadRequest
+	}
+	return "", 0, http.StatusOK
+}
+
 // signInAgain shows the sign-in page of a flow once more, whoever else may have
-// signed in meanwhile, and forgets what was proven in it. It goes there by a redirect, so that neither the back
-// button nor loading the page again sends the password a second time.
+// signed in meanwhile, and forgets what was proven in it. It goes there by a redirect,
+// so that neither the back button nor loading the page again sends the password a
+// second time.
 func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event, f *flow, try *signInTry) error {
 	f.Chosen, f.Other, f.Try = "", true, try
 	f.Proven, f.Raise, f.Setup = nil, nil, nil
