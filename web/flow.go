@@ -56,6 +56,9 @@ type flow struct {
 	// and Setup is then the secret of an authenticator app that is being set up.
 	Security bool   `json:"security,omitempty"`
 	Setup    []byte `json:"setup,omitempty"`
+	// Own is the page of ours, a path with its query, that the person came for, if it is
+	// one for people who are signed in.
+	Own string `json:"own,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -108,6 +111,8 @@ func (f *flow) startAgain() string {
 		return "/device"
 	case f.Security:
 		return securityPath
+	case f.Own != "":
+		return f.Own
 	case f.Logout != "":
 		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
@@ -170,6 +175,8 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.nextDevice(w, r, ev, f)
 	case f.Security:
 		return h.nextSecurity(w, r, ev, f)
+	case f.Own != "":
+		return h.nextOwn(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

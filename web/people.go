@@ -45,6 +45,8 @@ func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *f
 		return h.redirect(w, r, ev, "/device")
 	case f.Security && f.Chosen != "":
 		return h.redirect(w, r, ev, securityPath)
+	case f.Own != "" && f.Chosen != "":
+		return h.redirect(w, r, ev, f.Own)
 	case f.Query == "":
 		return h.redirect(w, r, ev, "/")
 	}
