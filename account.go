@@ -3,6 +3,7 @@ package symbolon
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"net/netip"
 	"time"
 )
 
@@ -93,7 +94,14 @@ type Session struct {
 	ACR    string
 	// ExpiresAt is when the person must sign in again.
 	ExpiresAt time.Time
+	// Agent is what the browser was, in a few words, at most MaxAgent bytes, and From
+	// the address at the sign-in. Both are missing in a sign-in of an older program.
+	Agent string
+	From  netip.Addr
 }
+
+// MaxAgent bounds Session.Agent, in bytes.
+const MaxAgent = 100
 
 // Consent is what an account has allowed an app, remembered so that it is not
 // asked again until the app wants more.

@@ -84,6 +84,8 @@ type Code struct {
 	// Nonce is that of the authorization request, for the ID token, or empty
 	// (OpenID Connect Core §3.1.2.1).
 	Nonce string
+	// Label is what the person calls the connection that is to be born, or empty.
+	Label string
 }
 
 const (
@@ -91,6 +93,7 @@ const (
 	codeSandbox
 	codeImpliedURI
 	codeNonce
+	codeLabel
 	codeFlags = 1<<iota - 1 // all that this version knows
 )
 
@@ -113,6 +116,9 @@ func (c *Code) AppendBinary(b []byte) ([]byte, error) {
 	if c.Nonce != "" {
 		flags |= codeNonce
 	}
+	if c.Label != "" {
+		flags |= codeLabel
+	}
 	b = append(b, flags)
 	b = append(b, c.RedirectURI[:]...)
 	if c.HasChallenge {
@@ -120,6 +126,9 @@ func (c *Code) AppendBinary(b []byte) ([]byte, error) {
 	}
 	if c.Nonce != "" {
 		b = appendString(b, c.Nonce)
+	}
+	if c.Label != "" {
+		b = appendString(b, c.Label)
 	}
 	return b, nil
 }
@@ -142,6 +151,11 @@ func (c *Code) UnmarshalBinary(data []byte) error {
 	if flags&codeNonce != 0 {
 		if c.Nonce = d.string(); c.Nonce == "" {
 			d.fail() // it would have been written without the flag
+		}
+	}
+	if flags&codeLabel != 0 {
+		if c.Label = d.string(); c.Label == "" {
+			d.fail()
 		}
 	}
 	return d.end("code")

@@ -4,7 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"net/netip"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ConnectionID names a connection: 128 bits, of which the first 48 are the
@@ -65,6 +69,11 @@ type Connection struct {
 	RefreshedAt time.Time
 	// ExpiresAt is when the connection dies unless it is refreshed.
 	ExpiresAt time.Time
+	// Label is what the person calls it, at most MaxLabel characters, or empty.
+	Label string
+	// UsedFrom is the address of the app's last token or refresh request that moved
+	// Seq, or the zero value where it is not known.
+	UsedFrom netip.Addr
 	// EndedAt is zero while the connection lives.
 	EndedAt time.Time
 	// EndedBy says why it ended.
@@ -84,6 +93,60 @@ const (
 	// BySignOut: the session that it came of ended, and it was not granted
 	// offline_access (OpenID Connect Back-Channel Logout §2.7).
 	BySignOut Reason = "the person signed out"
+	// ByNewer: the account connected the app anew, and the app's settings let an
+	// account have one connection only.
+	ByNewer Reason = "replaced by a newer connection"
+	// ByPerson: the person ended it.
+	ByPerson Reason = "ended by the person"
 	// ByRefreshReplay: a refresh token was used after its successor.
 	ByRefreshReplay Reason = "refresh token replayed"
 )
+
+// MaxLabel bounds what a person calls a connection, in characters.
+const MaxLabel = 64
+
+// CleanLabel returns what a person typed as a label, without control characters and
+// needless spaces, cut to MaxLabel characters.
+func CleanLabel(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError, unicode.Is(unicode.Cf, r) && r != '\u200d' && r != '\u200c':
+			return -1 // what turns the direction of text around it, for one
+		case unicode.IsControl(r), unicode.IsSpace(r):
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if runes := []rune(s); len(runes) > MaxLabel {
+		s = strings.TrimSpace(string(runes[:MaxLabel]))
+	}
+	return s
+}
+
+// CheckLabel reports what no store may keep, as an error of kind Invalid.
+func CheckLabel(op, label string) error {
+	if CleanLabel(label) != label {
+		return Errorf(Invalid, op, "the label is longer than %d characters, or has some that no label may have", MaxLabel)
+	}
+	return nil
+}
+
+// AppendAddress appends an address in 16 bytes, as stores keep it: an IPv4 one mapped
+// to IPv6 (RFC 4291 §2.5.5.2), and zeros where there is none.
+func AppendAddress(b []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return append(b, make([]byte, 16)...)
+	}
+	text := a.As16()
+	return append(b, text[:]...)
+}
+
+// AddressOf reads what AppendAddress wrote. Anything else is the zero value.
+func AddressOf(b []byte) netip.Addr {
+	a, ok := netip.AddrFromSlice(b)
+	if !ok || len(b) != 16 || a.IsUnspecified() {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}

@@ -2,6 +2,8 @@ package symbolon
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"slices"
 	"time"
 )
@@ -25,6 +27,9 @@ type Outbox interface {
 	// due then, or when it is over at the latest. It does nothing when someone
 	// else has claimed it since.
 	Told(ctx context.Context, d Delivery, retryAt time.Time) error
+	// Tell adds a delivery that no change makes, due at MadeAt, unless one with its
+	// id is there.
+	Tell(ctx context.Context, d Delivery) error
 }
 
 // DeliveryKind says what an app is to be told.
@@ -42,8 +47,19 @@ const (
 	MaxDeliveryBody = 16 << 10
 )
 
-// DeliveryID names a delivery: 128 random bits.
+// DeliveryID names a delivery: 128 random bits, or 128 bits of a SHA-256 over what it
+// says, so that who makes it twice makes the same.
 type DeliveryID [16]byte
+
+// NewDeliveryID returns an id that no other delivery has.
+func NewDeliveryID() DeliveryID {
+	var id DeliveryID
+	rand.Read(id[:])
+	return id
+}
+
+// String returns 32 lower-case hex digits.
+func (id DeliveryID) String() string { return hex.EncodeToString(id[:]) }
 
 // Delivery is something that an app is to be told. It says to whom and of what;
 // where to, the app's settings say when it is told.
@@ -61,6 +77,19 @@ type Delivery struct {
 	ExpiresAt time.Time
 	// Attempts counts the claims, this one included.
 	Attempts int
+}
+
+// Check reports what no store may keep, as an error of kind Invalid.
+func (d *Delivery) Check(op string) error {
+	switch {
+	case d.Kind == "" || d.Client == "":
+		return Errorf(Invalid, op, "it is not said what to tell, or whom")
+	case len(d.Body) > MaxDeliveryBody:
+		return Errorf(Invalid, op, "the body has %d bytes, more than %d", len(d.Body), MaxDeliveryBody)
+	case d.ExpiresAt.UnixMilli() <= d.MadeAt.UnixMilli():
+		return Errorf(Invalid, op, "it would be over at once")
+	}
+	return nil
 }
 
 // Claim says what to take from an Outbox.

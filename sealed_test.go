@@ -68,7 +68,7 @@ func TestSealedNounsRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		grant := drawGrant(t)
 		code := &Code{Grant: grant, HasChallenge: rapid.Bool().Draw(t, "has challenge"), Sandbox: rapid.Bool().Draw(t, "sandbox"), ImpliedURI: rapid.Bool().Draw(t, "implied"),
-			Nonce: rapid.String().Draw(t, "nonce")}
+			Nonce: rapid.String().Draw(t, "nonce"), Label: rapid.String().Draw(t, "label")}
 		copy(code.RedirectURI[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "uri"))
 		if code.HasChallenge {
 			copy(code.Challenge[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "challenge"))

@@ -152,6 +152,12 @@ type Settings struct {
 	ExchangeFor []ClientID `json:"exchange_for,omitempty"`
 	Impersonate bool       `json:"impersonate,omitempty"`
 
+	// OneConnection lets an account have one connection to the app at a time: when it
+	// connects the app anew, what it had before ends.
+	OneConnection bool `json:"one_connection,omitempty"`
+	// Webhook is where the app's owner is told what happens to connections, or nil.
+	Webhook *Webhook `json:"webhook,omitempty"`
+
 	// Registration is set for an app that registered itself.
 	Registration *Registration `json:"registration,omitempty"`
 }

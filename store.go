@@ -2,6 +2,7 @@ package symbolon
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -56,6 +57,9 @@ type Store interface {
 	// their accounts, the latest sign-in first. Accounts that are disabled are
 	// left out.
 	Sessions(ctx context.Context, browser [32]byte, now time.Time) ([]SignedIn, error)
+	// AccountSessions returns the sessions of an account that are live at now, in
+	// whichever browser, the latest sign-in first.
+	AccountSessions(ctx context.Context, account AccountID, now time.Time) ([]Session, error)
 	// Allow records that the account allows the app these scopes, beside those
 	// it has allowed before. GrantedAt stays that of the first. When that is not
 	// after consent.Since, scopes and GrantedAt are replaced. Denied when the
@@ -74,6 +78,11 @@ type Store interface {
 	// ended is in Changes. It returns how many rows it ended: 0 when there
 	// was nothing left to end.
 	//
+	// Whenever a connection ends, by whichever method, and its app has a webhook that
+	// is told of it, a delivery of TellEvent is in the Outbox: one for each
+	// connection, and for everything of an account one for each app that had a live
+	// connection of it, for everything of an app one.
+	//
 	// Whenever sessions end, by End or by PutAccount, each app that has a
 	// connection of one is to be told so: one delivery of TellLogout for each
 	// session and app is in the Outbox, whether the connection lives or not.
@@ -81,6 +90,10 @@ type Store interface {
 	// Connections returns at most limit connections that the query selects,
 	// the newest first.
 	Connections(ctx context.Context, q ConnectionQuery) ([]Connection, error)
+
+	// Label sets what a person calls a connection of the account. NotFound when the
+	// account has no such connection; Invalid when CheckLabel says so.
+	Label(ctx context.Context, id ConnectionID, account AccountID, label string) error
 
 	// Changes returns what was ended or edited after the cursor, in the order
 	// of the commits, and the cursor to go on from. From the zero cursor it
@@ -187,7 +200,15 @@ type Connect struct {
 	// Spare leaves a row that is there already as it is; the outcome is
 	// CodeReplayed all the same. A device asks again and again by its nature.
 	Spare bool
-	Now   time.Time
+	// One ends the other connections of the account to the app, by the reason
+	// ByNewer, so that the one with the greatest id is the only one. A connection
+	// that is not the newest is not born: ConnectDenied.
+	One bool
+	// Tell says that the app's webhook is told of the birth.
+	Tell bool
+	// From is whom the request came from, which becomes UsedFrom.
+	From netip.Addr
+	Now  time.Time
 }
 
 // ConnectOutcome is what came of a Connect.
@@ -200,7 +221,8 @@ const (
 	// was not before.
 	CodeReplayed
 	// ConnectDenied: the account or the app is missing, disabled or ended, the
-	// session has ended, or the consent was withdrawn. Nothing was written.
+	// session has ended, the consent was withdrawn, or with One a newer connection
+	// lives. Nothing was written.
 	ConnectDenied
 )
 
@@ -216,7 +238,12 @@ type Refresh struct {
 	Grace time.Duration
 	// ExpiresAt is when the connection shall die unless it is refreshed again.
 	ExpiresAt time.Time
-	Now       time.Time
+	// From is whom the request came from. It becomes UsedFrom where the row moves on.
+	From netip.Addr
+	// Tell says that the app's webhook is told of it, when it is Rotated, CaughtUp or
+	// Kept.
+	Tell bool
+	Now  time.Time
 }
 
 // RefreshOutcome is what came of a Refresh.
@@ -257,8 +284,9 @@ const (
 	RefreshDenied
 )
 
-// End names what to end. Exactly one of Connection, Browser, and the pair of
-// Account and Client is set, except that Account beside Browser narrows it.
+// End names what to end. Exactly one of Connection, Browser, Session, and the pair of
+// Account and Client is set, except that Account beside Browser narrows it, and stands
+// beside Session always.
 type End struct {
 	// Connection ends one connection.
 	Connection ConnectionID
@@ -267,6 +295,8 @@ type End struct {
 	// one by one, unless offline_access was granted. The sessions themselves leave
 	// no Change, since they are read from the store each time.
 	Browser [32]byte
+	// Session ends one session of Account, in whichever browser, as Browser does.
+	Session SessionID
 	// Account and Client end every connection between the two, and forget the
 	// consent. With Client empty: all of the account's connections, consents
 	// and sessions. With Account empty: all of the app's connections and
@@ -300,6 +330,9 @@ type ConnectionQuery struct {
 	// Live leaves out what has ended or is expired at Now.
 	Live bool
 	Now  time.Time
+	// DiesFrom and DiesBefore narrow it to those whose ExpiresAt is at or after the
+	// one and before the other, when set.
+	DiesFrom, DiesBefore time.Time
 	// Limit is at least 1.
 	Limit int
 }

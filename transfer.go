@@ -72,6 +72,7 @@ func Tables() []Table {
 			{"no", Number}, {"id", Text}, {"name", Text}, {"home", Text}, {"public", Truth}, {"secrets", Text},
 			{"redirect_uris", Text}, {"scope", Text}, {"rotation", Text}, {"require_pkce", Truth}, {"settings", Text},
 			{"sandbox", Truth}, {"created_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
+			{"events", Number},
 		}},
 		{Name: "account", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"id", Text}, {"username", Text}, {"name", Text}, {"password", Text}, {"sandbox", Truth},
@@ -84,9 +85,11 @@ func Tables() []Table {
 		{Name: "connection", Key: 1, Page: 4096, Columns: []Column{
 			{"id", ID128}, {"account_no", Number}, {"app_no", Number}, {"scope", Text}, {"seq", Number}, {"created_at", Number},
 			{"refreshed_at", Number}, {"expires_at", Number}, {"ended_at", Number}, {"ended_by", Text}, {"session", ID128},
+			{"label", Text}, {"used_from", ID128},
 		}},
 		{Name: "session", Key: 2, Page: 4096, Columns: []Column{
 			{"browser", Octets}, {"account_no", Number}, {"auth_at", Number}, {"expires_at", Number}, {"id", ID128}, {"acr", Text},
+			{"agent", Text}, {"address", ID128},
 		}},
 		{Name: "change", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"kind", Number}, {"connection", ID128}, {"account", Text}, {"client", Text}, {"before", Number}, {"at", Number},

@@ -12,7 +12,7 @@ import (
 // Verb is a method of symbolon.Store.
 type Verb uint8
 
-// The verbs, in the order of the interface.
+// The verbs.
 const (
 	callApps Verb = iota
 	callPutApp
@@ -29,10 +29,12 @@ const (
 	callChanges
 	callOnce
 	callKeys
+	callLabel
+	callAccountSessions
 	verbs // how many there are
 )
 
-var verbNames = [verbs]string{"apps", "put_app", "accounts", "put_account", "sign_in", "sessions", "allow", "consent", "connect", "refresh", "end", "connections", "changes", "once", "keys"}
+var verbNames = [verbs]string{"apps", "put_app", "accounts", "put_account", "sign_in", "sessions", "allow", "consent", "connect", "refresh", "end", "connections", "changes", "once", "keys", "label", "account_sessions"}
 
 // String returns the method's name in lower case, with _ between its words.
 func (v Verb) String() string { return verbNames[v] }
@@ -264,6 +266,19 @@ func (s *store) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error)
 	ctx, c := s.begin(ctx, callOnce)
 	value, first, err := s.to.Once(ctx, o)
 	return value, first, s.end(&c, err)
+}
+
+// Label implements symbolon.Store.
+func (s *store) Label(ctx context.Context, id symbolon.ConnectionID, account symbolon.AccountID, label string) error {
+	ctx, c := s.begin(ctx, callLabel)
+	return s.end(&c, s.to.Label(ctx, id, account, label))
+}
+
+// AccountSessions implements symbolon.Store.
+func (s *store) AccountSessions(ctx context.Context, account symbolon.AccountID, now time.Time) ([]symbolon.Session, error) {
+	ctx, c := s.begin(ctx, callAccountSessions)
+	list, err := s.to.AccountSessions(ctx, account, now)
+	return list, s.end(&c, err)
 }
 
 // Keys implements symbolon.Store.

@@ -148,6 +148,8 @@ type Actor struct {
 	// Declined is set when the person chose to go on without the stronger sign-in that
 	// the app would like. What it demands is asked for all the same.
 	Declined bool
+	// Label is what the person calls the connection, or empty. It is cleaned.
+	Label string
 }
 
 // Need is what an authorization request still needs.
@@ -265,6 +267,7 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 	code.Account = session.Account.ID
 	code.Name = session.Account.Name
 	code.AuthAt = session.Session.AuthAt
+	code.Label = symbolon.CleanLabel(who.Label)
 	e.promise(&code, req, &wants, &session.Session)
 	code.IssuedAt, code.ExpiresAt = now, now.Add(e.codeLifetime(app))
 	if e.feed.Over(&code.Grant) {

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -26,6 +27,8 @@ type caller struct {
 	// binding is the key that its tokens are to be bound to.
 	binding symbolon.Binding
 	now     time.Time
+	// from is where the request came from, or the zero value.
+	from netip.Addr
 	// until is when the access token expires at the latest, unless zero, and
 	// format what it looks like, unless empty: for an exchange.
 	until  time.Time
@@ -36,6 +39,19 @@ type caller struct {
 	account *symbolon.Account
 	// reads is the app's key set, when the ID token is to be encrypted to it.
 	reads *jwt.Set
+}
+
+// addressOf reads the address of a caller as the server knows it: an IPv6 one may be
+// in brackets. What is none is the zero value.
+func addressOf(text string) netip.Addr {
+	if n := len(text); n > 1 && text[0] == '[' && text[n-1] == ']' {
+		text = text[1 : n-1]
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.WithZone("").Unmap()
 }
 
 // no refuses what the caller asks.
@@ -51,7 +67,7 @@ func (e *Engine) caller(ctx context.Context, req *TokenRequest, grant symbolon.G
 	if err != nil {
 		return nil, err
 	}
-	c := &caller{app: app, now: now}
+	c := &caller{app: app, now: now, from: addressOf(req.Credentials.Address)}
 	if !app.MayUse(grant) {
 		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.")
 	}

@@ -189,6 +189,8 @@ type PendingDevice struct {
 	// Details says in sentences what its authorization_details allow, APIs what the
 	// tokens are for, when the device says it.
 	Details, APIs []string
+	// Label is what the person calls the connection, or empty; whoever answers sets it.
+	Label string
 
 	code symbolon.Code
 }
@@ -264,6 +266,7 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 		answer := d.code
 		answer.Connection, answer.Account, answer.Name = symbolon.NewConnectionID(now), who.Account.ID, who.Account.Name
 		answer.AuthAt, answer.IssuedAt = who.Session.AuthAt, now
+		answer.Label = symbolon.CleanLabel(d.Label)
 		e.signedInBy(&answer.Grant, &who.Session)
 		if e.feed.Over(&answer.Grant) {
 			// As in Authorize: what were made now would be dead.

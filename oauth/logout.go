@@ -196,16 +196,9 @@ func (e *Engine) SignOut(ctx context.Context, browser [32]byte, account symbolon
 	if n == 0 {
 		return nil
 	}
-	if e.cfg.SignedOut != nil {
-		e.cfg.SignedOut()
-	}
-	// Which connections ended, the changes say: this node reads them now, and the
-	// others are waited for.
-	known := e.feed.now().mono
-	if err := e.feed.Poll(ctx); err != nil {
-		return storeError(err)
-	}
-	if err := e.settleSince(ctx, known); err != nil {
+	e.announced()
+	// Which connections ended, the changes say.
+	if err := e.endedSome(ctx); err != nil {
 		return storeError(err)
 	}
 	return nil

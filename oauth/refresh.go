@@ -72,7 +72,8 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	}
 
 	// 4. Spend. From here on, a client that hangs up undoes nothing.
-	change := symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: e.expiry(token.Connection, now), Now: now}
+	change := symbolon.Refresh{ID: token.Connection, Seq: token.Seq, Rotation: app.Rotation, Grace: -1, ExpiresAt: e.expiry(token.Connection, now),
+		From: c.from, Tell: tells(app, symbolon.EventRefreshed), Now: now}
 	if !now.Before(change.ExpiresAt) {
 		return nil, c.no(InvalidGrant, "The connection is older than connections may become; the account must be connected anew.")
 	}

@@ -55,6 +55,16 @@ func (e *Engine) ended(ctx context.Context, c *caller, id symbolon.ConnectionID,
 	return refusal
 }
 
+// endedSome is for a change after which only the store's changes say what has ended,
+// which has just been made: this node reads them now, and the others are waited for.
+func (e *Engine) endedSome(ctx context.Context) error {
+	known := e.feed.now().mono
+	if err := e.feed.Poll(ctx); err != nil {
+		return err
+	}
+	return e.settleSince(ctx, known)
+}
+
 // settleApp is settle after a change of an app, which has just been made. The
 // limits of registering bound how many wait in it.
 func (e *Engine) settleApp(ctx context.Context) error {

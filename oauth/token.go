@@ -212,11 +212,15 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	outcome, err := e.store.Connect(context.WithoutCancel(ctx), symbolon.Connect{
 		Connection: symbolon.Connection{
 			ID: code.Connection, Account: code.Account, Client: c.app.ID, Scope: code.Scope, Session: session,
+			Label:     code.Label,
 			CreatedAt: c.now, RefreshedAt: c.now, ExpiresAt: expires,
 		},
 		CodeIssuedAt: code.IssuedAt,
 		Sandbox:      code.Sandbox,
 		Spare:        spare,
+		One:          c.app.Settings.OneConnection,
+		Tell:         tells(c.app, symbolon.EventConnected),
+		From:         c.from,
 		Now:          c.now,
 	})
 	switch {
@@ -227,7 +231,13 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	case outcome == symbolon.CodeReplayed:
 		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()))
 	case outcome != symbolon.Connected:
-		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, or the person signed out, since the code was given.")
+		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, the person signed out, or connected the app anew, since the code was given.")
+	}
+	if c.app.Settings.OneConnection {
+		// What the new one has replaced, the changes say.
+		if err := e.endedSome(ctx); err != nil {
+			return expires, storeError(err).from(c.app.ID)
+		}
 	}
 	return expires, nil
 }

@@ -122,6 +122,11 @@ func (db *DB) PutApp(ctx context.Context, app symbolon.App) error {
 // encodeSettings returns the settings as they are kept, with times in whole
 // milliseconds like all others.
 func encodeSettings(s symbolon.Settings) (string, error) {
+	if s.Webhook != nil {
+		h := *s.Webhook
+		h.PreviousUntil = moment(millis(h.PreviousUntil))
+		s.Webhook = &h
+	}
 	if s.Registration != nil {
 		r := *s.Registration
 		r.ChangedAt, r.ExpiresAt = moment(millis(r.ChangedAt)), moment(millis(r.ExpiresAt))
@@ -142,25 +147,26 @@ func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settin
 	query := `
 		UPDATE app SET name = $2, home = $3, public = $4, secrets = $5, redirect_uris = $6, scope = $7,
 			rotation = $8, require_pkce = $9, sandbox = $10, created_at = $11,
-			not_before = greatest(not_before, $12), settings = $14, version = version + 1
+			not_before = greatest(not_before, $12), settings = $14, version = version + 1, events = $15
 		WHERE id = $1 AND version = $13 AND deleted_at IS NULL
 		RETURNING not_before`
 	if app.Version == 0 {
 		query = `
 		INSERT INTO app (id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
-			created_at, not_before, version, settings)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 + 1, $14)
+			created_at, not_before, version, settings, events)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 + 1, $14, $15)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, home = excluded.home, public = excluded.public,
 			secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, scope = excluded.scope,
 			rotation = excluded.rotation, require_pkce = excluded.require_pkce, sandbox = excluded.sandbox,
 			created_at = excluded.created_at, not_before = greatest(app.not_before, excluded.not_before),
-			settings = excluded.settings, version = 1, deleted_at = NULL
+			settings = excluded.settings, version = 1, deleted_at = NULL, events = excluded.events
 		WHERE app.deleted_at IS NOT NULL
 		RETURNING not_before`
 	}
 	var after int64
 	err = tx.returning(query, []any{string(app.ID), app.Name, app.Home, app.Public, secrets, uris, app.Scope.String(),
-		string(app.Rotation), app.RequirePKCE, app.Sandbox, millis(app.CreatedAt), millis(app.NotBefore), app.Version, settings}, &after)
+		string(app.Rotation), app.RequirePKCE, app.Sandbox, millis(app.CreatedAt), millis(app.NotBefore), app.Version, settings,
+		int64(app.Settings.Webhook.Mask())}, &after)
 	if missing(err) {
 		return symbolon.Errorf(symbolon.Conflict, op, "app %s has another version", app.ID)
 	}
@@ -169,6 +175,9 @@ func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settin
 	}
 	if after > before {
 		tx.change(change{kind: symbolon.AppEnded, client: app.ID, before: after, at: tx.clock()})
+		if app.Version != 0 {
+			tx.event(app.ID, "", symbolon.ConnectionID{}, app.Settings.Webhook.Mask(), symbolon.ByMass, tx.clock(), symbolon.EventEnded)
+		}
 	}
 	tx.change(change{kind: symbolon.AppChanged, client: app.ID, at: tx.clock()})
 	return nil

@@ -26,7 +26,8 @@ func (db *DB) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]sy
 		rows, err := c.Query(ctx, `
 			SELECT connection.id, account.id, app.id, connection.scope, connection.seq, connection.created_at,
 				connection.refreshed_at, connection.expires_at, connection.ended_at, coalesce(connection.ended_by, ''),
-				greatest(account.not_before, app.not_before), connection.session
+				greatest(account.not_before, app.not_before), connection.session,
+				connection.label, connection.used_from
 			FROM connection
 				JOIN account ON account.no = connection.account_no
 				JOIN app ON app.no = connection.app_no
@@ -57,6 +58,12 @@ func connectionFilter(q symbolon.ConnectionQuery) (string, []any) {
 	if q.Client != "" {
 		and(`connection.app_no = (SELECT no FROM app WHERE id = $?)`, string(q.Client))
 	}
+	if !q.DiesFrom.IsZero() {
+		and(`connection.expires_at >= $?`, millis(q.DiesFrom))
+	}
+	if !q.DiesBefore.IsZero() {
+		and(`connection.expires_at < $?`, millis(q.DiesBefore))
+	}
 	if q.Live {
 		and(`connection.ended_at IS NULL AND connection.expires_at > $?
 			AND account.disabled_at IS NULL AND account.not_before < connection.created_at
@@ -70,9 +77,10 @@ func scanConnection(row pgx.CollectableRow) (symbolon.Connection, error) {
 	var scope string
 	var seq, createdAt, refreshedAt, expiresAt, notBefore int64
 	var endedAt *int64
-	var session *[16]byte
+	var session, from *[16]byte
 	err := row.Scan((*[16]byte)(&c.ID), (*string)(&c.Account), (*string)(&c.Client), &scope, &seq, &createdAt,
-		&refreshedAt, &expiresAt, &endedAt, (*string)(&c.EndedBy), &notBefore, &session)
+		&refreshedAt, &expiresAt, &endedAt, (*string)(&c.EndedBy), &notBefore, &session,
+		&c.Label, &from)
 	if err != nil {
 		return c, err
 	}
@@ -82,6 +90,7 @@ func scanConnection(row pgx.CollectableRow) (symbolon.Connection, error) {
 	if session != nil {
 		c.Session = *session
 	}
+	c.UsedFrom = addressOf(from)
 	c.Scope, c.Seq = strings.Fields(scope), uint64(seq)
 	c.CreatedAt, c.RefreshedAt, c.ExpiresAt = moment(createdAt), moment(refreshedAt), moment(expiresAt)
 	switch {
@@ -102,7 +111,9 @@ type locked struct {
 	refreshedAt int64
 	expiresAt   int64
 	ended       bool
-	stands      bool // account and app are there, enabled, and not ended since
+	stands      bool               // account and app are there, enabled, and not ended since
+	events      symbolon.EventMask // of the app
+	usedFrom    *[16]byte
 
 	changed bool // the row is to be written
 	endedAt int64
@@ -115,8 +126,14 @@ func (l *locked) end(tx *transaction, reason symbolon.Reason, now int64) bool {
 		return false
 	}
 	l.ended, l.endedAt, l.endedBy, l.changed = true, now, reason, true
+	l.tell(tx, reason, now, symbolon.EndEvents(reason)...)
 	tx.change(change{kind: symbolon.ConnectionEnded, connection: l.id, account: l.account, client: l.client, at: now})
 	return true
+}
+
+// tell has the app's webhook be told something of the connection.
+func (l *locked) tell(tx *transaction, why symbolon.Reason, now int64, kinds ...symbolon.EventKind) {
+	tx.event(l.client, l.account, l.id, l.events, why, now, kinds...)
 }
 
 // lock returns the connections that are there, by their ids, after locking their
@@ -126,7 +143,7 @@ func (tx *transaction) lock(ids []symbolon.ConnectionID) (map[symbolon.Connectio
 	rows, err := tx.Tx.Query(tx.ctx, `
 		SELECT connection.id, account.id, app.id, connection.seq, connection.refreshed_at, connection.expires_at,
 			connection.ended_at IS NOT NULL, account.disabled_at IS NULL AND app.deleted_at IS NULL,
-			greatest(account.not_before, app.not_before)
+			greatest(account.not_before, app.not_before), app.events, connection.used_from
 		FROM connection
 			JOIN account ON account.no = connection.account_no
 			JOIN app ON app.no = connection.app_no
@@ -137,7 +154,7 @@ func (tx *transaction) lock(ids []symbolon.ConnectionID) (map[symbolon.Connectio
 		l := &locked{}
 		var seq, notBefore int64
 		err := row.Scan((*[16]byte)(&l.id), (*string)(&l.account), (*string)(&l.client), &seq, &l.refreshedAt, &l.expiresAt,
-			&l.ended, &l.stands, &notBefore)
+			&l.ended, &l.stands, &notBefore, (*int64)(&l.events), &l.usedFrom)
 		if err == nil && seq < 0 {
 			err = errDamaged
 		}
@@ -157,10 +174,12 @@ func (tx *transaction) keep(all map[symbolon.ConnectionID]*locked) error {
 	var seqs, refreshed, expires, endedAt []int64
 	var ended []bool
 	var endedBy []string
+	var from []*[16]byte
 	for _, l := range all {
 		if l.changed {
 			ids, seqs = append(ids, l.id), append(seqs, int64(l.seq))
 			refreshed, expires = append(refreshed, l.refreshedAt), append(expires, l.expiresAt)
+			from = append(from, l.usedFrom)
 			ended, endedAt, endedBy = append(ended, l.ended), append(endedAt, l.endedAt), append(endedBy, string(l.endedBy))
 		}
 	}
@@ -169,10 +188,12 @@ func (tx *transaction) keep(all map[symbolon.ConnectionID]*locked) error {
 	}
 	_, err := tx.exec(`
 		UPDATE connection SET seq = u.seq, refreshed_at = u.refreshed_at, expires_at = u.expires_at,
-			ended_at = CASE WHEN u.ended THEN u.ended_at END, ended_by = nullif(u.ended_by, '')
-		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bigint[], $7::text[])
-			AS u (id, seq, refreshed_at, expires_at, ended, ended_at, ended_by)
-		WHERE connection.id = u.id`, ids, seqs, refreshed, expires, ended, endedAt, endedBy)
+			ended_at = CASE WHEN u.ended THEN u.ended_at END, ended_by = nullif(u.ended_by, ''),
+			used_from = u.used_from
+		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::bigint[], $7::text[],
+				$8::uuid[])
+			AS u (id, seq, refreshed_at, expires_at, ended, ended_at, ended_by, used_from)
+		WHERE connection.id = u.id`, ids, seqs, refreshed, expires, ended, endedAt, endedBy, from)
 	return err
 }
 

@@ -20,7 +20,15 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 	case e.Connection != symbolon.ConnectionID{}:
 		return ask(ctx, db.ends, opEnd, e)
 	case e.Browser != [32]byte{}:
-		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account, e.Reason, now) }
+		end = func(tx *transaction) (int64, error) {
+			return tx.endSessions(`browser = $1`, e.Browser[:], e.Account, e.Reason, now)
+		}
+	case e.Session != symbolon.SessionID{} && e.Account != "":
+		end = func(tx *transaction) (int64, error) {
+			return tx.endSessions(`id = $1`, [16]byte(e.Session), e.Account, e.Reason, now)
+		}
+	case e.Session != symbolon.SessionID{}:
+		return 0, symbolon.Errorf(symbolon.Invalid, opEnd, "the account of the session is not named")
 	case e.Account != "" && e.Client != "":
 		end = func(tx *transaction) (int64, error) { return tx.endPair(e.Account, e.Client, e.Reason, now) }
 	case e.Account != "":
@@ -79,19 +87,19 @@ func (db *DB) endAll(ctx context.Context, c *pgxpool.Conn, batch []*endRequest) 
 	return nil
 }
 
-// endSessions ends the sessions of a browser, and what came of them and is not to
-// outlive them. It locks their accounts first, as endPair does, so that no connection
+// endSessions ends sessions, those for which a condition on a name is true, and what came
+// of them and is not to outlive them. It locks their accounts first, as endPair does, so that no connection
 // of them is born between the statements.
-func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
+func (tx *transaction) endSessions(which string, name any, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
 	rows, err := tx.Tx.Query(tx.ctx, `
 		SELECT no FROM account
-		WHERE no IN (SELECT account_no FROM session WHERE browser = $1) AND ($2 = '' OR id = $2)
-		ORDER BY no FOR UPDATE`, browser[:], string(account))
+		WHERE no IN (SELECT account_no FROM session WHERE `+which+`) AND ($2 = '' OR id = $2)
+		ORDER BY no FOR UPDATE`, name, string(account))
 	accounts, err := collect(rows, err, pgx.RowTo[int64])
 	if err != nil || len(accounts) == 0 {
 		return 0, err
 	}
-	rows, err = tx.Tx.Query(tx.ctx, `SELECT id FROM session WHERE browser = $1 AND account_no = ANY ($2) AND id IS NOT NULL`, browser[:], accounts)
+	rows, err = tx.Tx.Query(tx.ctx, `SELECT id FROM session WHERE `+which+` AND account_no = ANY ($2) AND id IS NOT NULL`, name, accounts)
 	sessions, err := collect(rows, err, pgx.RowTo[[16]byte])
 	if err != nil {
 		return 0, err
@@ -100,35 +108,40 @@ func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID,
 		if err := tx.tellSessions(sessions, now); err != nil {
 			return 0, err
 		}
-		if err := tx.endOf(sessions, reason, now); err != nil {
+		err := tx.endThose(`connection.session = ANY ($1) AND position(' offline_access ' in ' ' || connection.scope || ' ') = 0`, []any{sessions}, reason, now)
+		if err != nil {
 			return 0, err
 		}
 	}
-	return tx.exec(`DELETE FROM session WHERE browser = $1 AND account_no = ANY ($2)`, browser[:], accounts)
+	return tx.exec(`DELETE FROM session WHERE `+which+` AND account_no = ANY ($2)`, name, accounts)
 }
 
-// endOf ends the connections of sessions that are not to outlive them.
-func (tx *transaction) endOf(sessions [][16]byte, reason symbolon.Reason, now int64) error {
+// endThose ends the live connections for which a condition on the arguments is true, and
+// says so in Changes.
+func (tx *transaction) endThose(which string, args []any, reason symbolon.Reason, now int64) error {
 	rows, err := tx.Tx.Query(tx.ctx, `
-		SELECT connection.id, account.id, app.id
+		SELECT connection.id, account.id, app.id, app.events
 		FROM connection
 			JOIN account ON account.no = connection.account_no
 			JOIN app ON app.no = connection.app_no
-		WHERE connection.session = ANY ($1) AND connection.ended_at IS NULL
-			AND position(' offline_access ' in ' ' || connection.scope || ' ') = 0
-		ORDER BY connection.id FOR UPDATE OF connection`, sessions)
+		WHERE `+which+` AND connection.ended_at IS NULL
+		ORDER BY connection.id FOR UPDATE OF connection`, args...)
 	var ids [][16]byte
+	var events []symbolon.EventMask
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (c change, err error) {
-		err = row.Scan((*[16]byte)(&c.connection), (*string)(&c.account), (*string)(&c.client))
+		var mask int64
+		err = row.Scan((*[16]byte)(&c.connection), (*string)(&c.account), (*string)(&c.client), &mask)
+		events = append(events, symbolon.EventMask(mask))
 		c.kind, c.at = symbolon.ConnectionEnded, now
 		return c, err
 	})
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	for _, c := range list {
+	for i, c := range list {
 		ids = append(ids, c.connection)
 		tx.change(c)
+		tx.event(c.client, c.account, c.connection, events[i], reason, now, symbolon.EndEvents(reason)...)
 	}
 	_, err = tx.exec(`UPDATE connection SET ended_at = $2, ended_by = nullif($3, '') WHERE id = ANY ($1)`, ids, now, string(reason))
 	return err
@@ -148,7 +161,7 @@ func (tx *transaction) tellSessions(sessions [][16]byte, now int64) error {
 }
 
 // leave ends all sessions of an account, whose connections are over in another way.
-func (tx *transaction) leave(no, now int64) error {
+func (tx *transaction) leave(no, before, now int64) error {
 	if err := tx.row(`SELECT no FROM account WHERE no = $1 FOR UPDATE`, []any{no}, &no); err != nil {
 		return err
 	}
@@ -161,6 +174,9 @@ func (tx *transaction) leave(no, now int64) error {
 		if err := tx.tellSessions(sessions, now); err != nil {
 			return err
 		}
+	}
+	if err := tx.tellLeft(no, before, now); err != nil {
+		return err
 	}
 	_, err = tx.exec(`DELETE FROM session WHERE account_no = $1`, no)
 	return err
@@ -192,6 +208,13 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 	}
 	n, before := forgotten, now
 	if len(ids) > 0 {
+		var events int64
+		if err := tx.row(`SELECT events FROM app WHERE id = $1`, []any{string(client)}, &events); err != nil {
+			return 0, err
+		}
+		for _, id := range ids {
+			tx.event(client, account, id, symbolon.EventMask(events), reason, now, symbolon.EndEvents(reason)...)
+		}
 		ended, err := tx.exec(`UPDATE connection SET ended_at = $2, ended_by = nullif($3, '') WHERE id = ANY ($1)`, ids, now, string(reason))
 		if err != nil {
 			return 0, err
@@ -207,8 +230,12 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 }
 
 func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64) (int64, error) {
-	var no, before int64
-	err := tx.returning(`
+	var no, before, last int64
+	err := tx.row(`SELECT not_before FROM account WHERE id = $1 AND deleted_at IS NULL FOR UPDATE`, []any{string(id)}, &last)
+	if err != nil && !missing(err) {
+		return 0, err
+	}
+	err = tx.returning(`
 		UPDATE account SET not_before = greatest(not_before, $2), version = version + 1
 		WHERE id = $1 AND deleted_at IS NULL AND ($3 OR not_before < $2)
 		RETURNING no, not_before`, []any{string(id), now, remove}, &no, &before)
@@ -218,7 +245,7 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	if err != nil {
 		return 0, err
 	}
-	if err := tx.leave(no, now); err != nil {
+	if err := tx.leave(no, last, now); err != nil {
 		return 0, err
 	}
 	statements := []string{`DELETE FROM consent WHERE account_no = $1`}
@@ -237,21 +264,24 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 }
 
 func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int64, error) {
-	var before int64
+	var before, events int64
 	err := tx.returning(`
 		UPDATE app SET not_before = greatest(not_before, $2), version = version + 1
 		WHERE id = $1 AND deleted_at IS NULL AND ($3 OR not_before < $2)
-		RETURNING not_before`, []any{string(id), now, remove}, &before)
+		RETURNING not_before, events`, []any{string(id), now, remove}, &before, &events)
 	if missing(err) {
 		return 0, tx.confirm(`SELECT no FROM app WHERE id = $1 FOR UPDATE`, string(id))
 	}
 	if err != nil {
 		return 0, err
 	}
+	if !remove {
+		tx.event(id, "", symbolon.ConnectionID{}, symbolon.EventMask(events), symbolon.ByMass, now, symbolon.EventEnded)
+	}
 	statements := []string{`DELETE FROM consent WHERE client = $1`}
 	if remove {
 		statements = append(statements, `
-			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', settings = '{}', deleted_at = not_before
+			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', settings = '{}', events = 0, deleted_at = not_before
 			WHERE id = $1`)
 	}
 	for _, statement := range statements {

@@ -72,23 +72,23 @@ func settle[Q, O any](list []*request[Q, O]) {
 // The statements of spendAll. presented are the tokens, in the order of the ids, in
 // which the rows are locked then; current is what a token must be.
 const (
-	presented = `unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
-			WITH ORDINALITY AS u (id, seq, now, expires_at, born, n)`
+	presented = `unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[])
+			WITH ORDINALITY AS u (id, seq, now, expires_at, born, used_from, n)`
 	current = `connection.id = u.id AND connection.seq = u.seq
 			AND connection.ended_at IS NULL AND connection.expires_at > u.now
 			AND (SELECT disabled_at IS NULL AND not_before < u.born FROM account WHERE no = connection.account_no)
 			AND (SELECT deleted_at IS NULL AND not_before < u.born FROM app WHERE no = connection.app_no)`
 	rotate = `
-		UPDATE connection SET seq = connection.seq + 1, refreshed_at = u.now, expires_at = u.expires_at
+		UPDATE connection SET seq = connection.seq + 1, refreshed_at = u.now, expires_at = u.expires_at, used_from = u.used_from
 		FROM ` + presented + `
 		WHERE ` + current + `
 		RETURNING u.n`
 	// As locked.prolong decides.
 	prolong = `
-		UPDATE connection SET expires_at = u.expires_at
+		UPDATE connection SET expires_at = u.expires_at, used_from = u.used_from
 		FROM ` + presented + `
 		WHERE ` + current + ` AND u.expires_at > connection.expires_at
-			AND u.expires_at - connection.expires_at >= least($6, (u.expires_at - u.now) / 2)`
+			AND u.expires_at - connection.expires_at >= least($7, (u.expires_at - u.now) / 2)`
 	look = `
 		SELECT u.n, connection.seq, connection.refreshed_at, connection.expires_at
 		FROM connection, ` + presented + `
@@ -103,12 +103,17 @@ func spendAll(ctx context.Context, c *pgxpool.Conn, batch []*refreshRequest) err
 	seen := make(map[symbolon.ConnectionID]bool, len(batch))
 	for _, r := range batch {
 		switch {
+		case r.ask.Tell: // the second transaction writes what is told as well
+			seen[r.ask.ID] = true
 		case r.ask.Rotation == symbolon.RotateNever:
 			keeping = append(keeping, r)
 		case !seen[r.ask.ID]:
 			seen[r.ask.ID] = true
 			rotating = append(rotating, r)
 		}
+	}
+	if len(keeping)+len(rotating) == 0 {
+		return nil
 	}
 	if len(keeping) == 0 {
 		rows, err := c.Query(ctx, rotate, tokens(rotating)...)
@@ -154,11 +159,13 @@ func tokens(list []*refreshRequest) []any {
 	slices.SortFunc(list, func(a, b *refreshRequest) int { return bytes.Compare(a.ask.ID[:], b.ask.ID[:]) })
 	ids, seqs := make([][16]byte, len(list)), make([]int64, len(list))
 	nows, expires, born := make([]int64, len(list)), make([]int64, len(list)), make([]int64, len(list))
+	from := make([][16]byte, len(list))
 	for i, r := range list {
+		from[i] = address16(r.ask.From)
 		ids[i], seqs[i] = r.ask.ID, int64(r.ask.Seq)
 		nows[i], expires[i], born[i] = millis(r.ask.Now), millis(r.ask.ExpiresAt), millis(r.ask.ID.Time())
 	}
-	return []any{ids, seqs, nows, expires, born}
+	return []any{ids, seqs, nows, expires, born, from}
 }
 
 // settleRotated marks those as done whose places in the list are named.
@@ -188,7 +195,8 @@ func refreshRow(tx *transaction, row *locked, r *symbolon.Refresh) symbolon.Refr
 		return symbolon.RefreshOutcome{Result: symbolon.RefreshDenied}
 
 	case r.Seq == row.seq && r.Rotation == symbolon.RotateNever:
-		row.prolong(millis(r.ExpiresAt), now)
+		row.prolong(millis(r.ExpiresAt), now, r)
+		row.told(tx, r)
 		return answer(symbolon.Kept)
 
 	case r.Seq >= row.seq:
@@ -201,6 +209,8 @@ func refreshRow(tx *transaction, row *locked, r *symbolon.Refresh) symbolon.Refr
 			row.seq++
 		}
 		row.refreshedAt, row.expiresAt, row.changed = now, millis(r.ExpiresAt), true
+		row.used(r)
+		row.told(tx, r)
 		return answer(result)
 
 	case r.Seq+1 == row.seq && (r.Grace < 0 || now-row.refreshedAt <= r.Grace.Milliseconds()):
@@ -214,9 +224,23 @@ func refreshRow(tx *transaction, row *locked, r *symbolon.Refresh) symbolon.Refr
 
 // prolong pushes the expiry of a connection that does not rotate forward, at most
 // once a day, or at half of its life where that is short.
-func (l *locked) prolong(until, now int64) {
+func (l *locked) prolong(until, now int64, r *symbolon.Refresh) {
 	if until-l.expiresAt < min(prolongStep, (until-now)/2) || until <= l.expiresAt {
 		return
 	}
 	l.expiresAt, l.changed = until, true
+	l.used(r)
+}
+
+// used notes whom a refresh came from.
+func (l *locked) used(r *symbolon.Refresh) {
+	from := address16(r.From)
+	l.usedFrom = &from
+}
+
+// told has the app's webhook be told of a refresh, where it is.
+func (l *locked) told(tx *transaction, r *symbolon.Refresh) {
+	if r.Tell {
+		l.tell(tx, "", millis(r.Now), symbolon.EventRefreshed)
+	}
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,21 +33,24 @@ func (tx *transaction) signIn(op string, session symbolon.Session, previous [32]
 		// Deleted and inserted, as the key changes; what the browser had before of
 		// the same account gives way.
 		_, err := tx.exec(`
-			WITH moved AS (DELETE FROM session WHERE browser = $2 RETURNING account_no, auth_at, expires_at, id, acr)
-			INSERT INTO session (browser, account_no, auth_at, expires_at, id, acr)
-			SELECT $1, account_no, auth_at, expires_at, id, acr FROM moved ORDER BY account_no
+			WITH moved AS (DELETE FROM session WHERE browser = $2 RETURNING account_no, auth_at, expires_at, id, acr, agent, address)
+			INSERT INTO session (browser, account_no, auth_at, expires_at, id, acr, agent, address)
+			SELECT $1, account_no, auth_at, expires_at, id, acr, agent, address FROM moved ORDER BY account_no
 			ON CONFLICT (browser, account_no) DO UPDATE
-			SET auth_at = excluded.auth_at, expires_at = excluded.expires_at, id = excluded.id, acr = excluded.acr`,
+			SET auth_at = excluded.auth_at, expires_at = excluded.expires_at, id = excluded.id, acr = excluded.acr,
+				agent = excluded.agent, address = excluded.address`,
 			session.Browser[:], previous[:])
 		if err != nil {
 			return err
 		}
 	}
 	_, err = tx.exec(`
-		INSERT INTO session (browser, account_no, auth_at, expires_at, id, acr) VALUES ($1, $2, $3, $4, $5, $6)
+		INSERT INTO session (browser, account_no, auth_at, expires_at, id, acr, agent, address) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (browser, account_no) DO UPDATE SET auth_at = excluded.auth_at, expires_at = excluded.expires_at,
-			id = coalesce(session.id, excluded.id), acr = excluded.acr`,
-		session.Browser[:], no, millis(session.AuthAt), millis(session.ExpiresAt), idOrNone(session.ID), session.ACR)
+			id = coalesce(session.id, excluded.id), acr = excluded.acr,
+			agent = excluded.agent, address = excluded.address`,
+		session.Browser[:], no, millis(session.AuthAt), millis(session.ExpiresAt), idOrNone(session.ID), session.ACR,
+		session.Agent, address16(session.From))
 	return err
 }
 
@@ -64,25 +68,79 @@ func (db *DB) Sessions(ctx context.Context, browser [32]byte, now time.Time) ([]
 	var list []symbolon.SignedIn
 	err := db.read(ctx, "postgres: sessions", func(ctx context.Context, c *pgxpool.Conn) error {
 		rows, err := c.Query(ctx, `
-			SELECT `+accountColumns+`, session.auth_at, session.expires_at, session.id, session.acr
+			SELECT `+accountColumns+`, `+sessionColumns+`
 			FROM session JOIN account ON account.no = session.account_no
 			WHERE session.browser = $1 AND session.expires_at > $2
 				AND account.disabled_at IS NULL AND account.not_before < session.auth_at
 			ORDER BY session.auth_at DESC, account.id`, browser[:], millis(now))
 		list, err = collect(rows, err, func(row pgx.CollectableRow) (s symbolon.SignedIn, err error) {
-			var authAt, expiresAt int64
-			var id *[16]byte
-			var acr string
-			err = scanAccount(row, &s.Account, &authAt, &expiresAt, &id, &acr)
-			s.Session = symbolon.Session{
-				Browser: browser, Account: s.Account.ID, AuthAt: moment(authAt), ExpiresAt: moment(expiresAt), ACR: acr,
-			}
-			if id != nil {
-				s.Session.ID = *id
-			}
+			var r sessionRow
+			err = scanAccount(row, &s.Account, r.into()...)
+			s.Session = r.session(browser, s.Account.ID)
 			return s, err
 		})
 		return err
 	})
 	return list, err
+}
+
+const sessionColumns = `session.auth_at, session.expires_at, session.id, session.acr, session.agent, session.address`
+
+// sessionRow is what sessionColumns hold.
+type sessionRow struct {
+	authAt, expiresAt int64
+	id, address       *[16]byte
+	acr, agent        string
+}
+
+func (r *sessionRow) into() []any {
+	return []any{&r.authAt, &r.expiresAt, &r.id, &r.acr, &r.agent, &r.address}
+}
+
+func (r *sessionRow) session(browser [32]byte, account symbolon.AccountID) symbolon.Session {
+	s := symbolon.Session{
+		Browser: browser, Account: account, AuthAt: moment(r.authAt), ExpiresAt: moment(r.expiresAt), ACR: r.acr,
+		Agent: r.agent, From: addressOf(r.address),
+	}
+	if r.id != nil {
+		s.ID = *r.id
+	}
+	return s
+}
+
+// AccountSessions implements symbolon.Store.
+func (db *DB) AccountSessions(ctx context.Context, account symbolon.AccountID, now time.Time) ([]symbolon.Session, error) {
+	var list []symbolon.Session
+	err := db.read(ctx, "postgres: sessions of an account", func(ctx context.Context, c *pgxpool.Conn) error {
+		rows, err := c.Query(ctx, `
+			SELECT session.browser, `+sessionColumns+`
+			FROM account JOIN session ON session.account_no = account.no
+			WHERE account.id = $1 AND session.expires_at > $2
+				AND account.disabled_at IS NULL AND account.not_before < session.auth_at
+			ORDER BY session.auth_at DESC, session.browser`, string(account), millis(now))
+		list, err = collect(rows, err, func(row pgx.CollectableRow) (symbolon.Session, error) {
+			var r sessionRow
+			var browser []byte
+			if err := row.Scan(append([]any{&browser}, r.into()...)...); err != nil {
+				return symbolon.Session{}, err
+			}
+			if len(browser) != 32 {
+				return symbolon.Session{}, errDamaged
+			}
+			return r.session([32]byte(browser), account), nil
+		})
+		return err
+	})
+	return list, err
+}
+
+// address16 returns an address as it is stored.
+func address16(a netip.Addr) [16]byte { return [16]byte(symbolon.AppendAddress(nil, a)) }
+
+// addressOf reads what address16 returned, or nothing.
+func addressOf(b *[16]byte) netip.Addr {
+	if b == nil {
+		return netip.Addr{}
+	}
+	return symbolon.AddressOf(b[:])
 }

@@ -100,6 +100,7 @@ type transaction struct {
 	ctx     context.Context
 	db      *DB
 	changes []change
+	events  []symbolon.Delivery // of changes, to be told
 	wrote   bool
 }
 
@@ -133,6 +134,9 @@ func (db *DB) transact(ctx context.Context, c *pgxpool.Conn, apply func(tx *tran
 	}
 	tx := &transaction{Tx: begun, ctx: ctx, db: db}
 	err = apply(tx)
+	if err == nil {
+		err = tx.tellEvents()
+	}
 	if err == nil {
 		err = tx.tell()
 	}

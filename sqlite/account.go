@@ -127,8 +127,11 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	if after <= before && (disabled || account.Enabled()) {
 		return nil
 	}
+	if account.Version == 0 {
+		before = after // what an account of this id had in an earlier life was told then
+	}
 	ended := max(after, millis(account.DisabledAt))
-	if err := tx.leave(no, ended); err != nil {
+	if err := tx.leave(no, before, ended); err != nil {
 		return err
 	}
 	return tx.change(change{

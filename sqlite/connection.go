@@ -24,7 +24,8 @@ func (db *DB) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]sy
 		rows, err := f.query(ctx, `
 			SELECT connection.id, account.id, app.id, connection.scope, connection.seq, connection.created_at,
 				connection.refreshed_at, connection.expires_at, connection.ended_at, connection.ended_by,
-				max(account.not_before, app.not_before), connection.session
+				max(account.not_before, app.not_before), connection.session,
+				connection.label, connection.used_from
 			FROM connection
 				JOIN account ON account.no = connection.account_no
 				JOIN app ON app.no = connection.app_no
@@ -53,6 +54,12 @@ func connectionFilter(q symbolon.ConnectionQuery) (string, []any) {
 	if q.Client != "" {
 		and(`connection.app_no = (SELECT no FROM app WHERE id = ?)`, q.Client)
 	}
+	if !q.DiesFrom.IsZero() {
+		and(`connection.expires_at >= ?`, millis(q.DiesFrom))
+	}
+	if !q.DiesBefore.IsZero() {
+		and(`connection.expires_at < ?`, millis(q.DiesBefore))
+	}
 	if q.Live {
 		and(`connection.ended_at IS NULL AND connection.expires_at > ?`, millis(q.Now))
 		and(`account.disabled_at IS NULL AND account.not_before < connection.created_at`)
@@ -63,12 +70,13 @@ func connectionFilter(q symbolon.ConnectionQuery) (string, []any) {
 
 func scanConnection(rows *sql.Rows) (symbolon.Connection, error) {
 	var c symbolon.Connection
-	var id, session []byte
+	var id, session, from []byte
 	var scope string
 	var seq, createdAt, refreshedAt, expiresAt, notBefore int64
 	var endedAt sql.NullInt64
 	var endedBy sql.NullString
-	err := rows.Scan(&id, &c.Account, &c.Client, &scope, &seq, &createdAt, &refreshedAt, &expiresAt, &endedAt, &endedBy, &notBefore, &session)
+	err := rows.Scan(&id, &c.Account, &c.Client, &scope, &seq, &createdAt, &refreshedAt, &expiresAt, &endedAt, &endedBy, &notBefore, &session,
+		&c.Label, &from)
 	if err != nil {
 		return c, err
 	}
@@ -76,6 +84,7 @@ func scanConnection(rows *sql.Rows) (symbolon.Connection, error) {
 		return c, errDamaged
 	}
 	copy(c.Session[:], session)
+	c.UsedFrom = symbolon.AddressOf(from)
 	c.Scope, c.Seq = strings.Fields(scope), uint64(seq-seqBase)
 	c.CreatedAt, c.RefreshedAt, c.ExpiresAt = moment(createdAt), moment(refreshedAt), moment(expiresAt)
 	c.EndedAt, c.EndedBy = moment(endedAt.Int64), symbolon.Reason(endedBy.String)

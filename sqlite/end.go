@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/symbolon/symbolon"
 )
@@ -21,7 +22,15 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 			return tx.endToken(e.Connection, now)
 		}
 	case e.Browser != [32]byte{}:
-		end = func(tx *transaction) (int64, error) { return tx.endSessions(e.Browser, e.Account, e.Reason, now) }
+		end = func(tx *transaction) (int64, error) {
+			return tx.endSessions(`browser = ?1 AND (?2 = '' OR account_no = (SELECT no FROM account WHERE id = ?2))`, e.Browser[:], e.Account, e.Reason, now)
+		}
+	case e.Session != symbolon.SessionID{} && e.Account != "":
+		end = func(tx *transaction) (int64, error) {
+			return tx.endSessions(`id = ?1 AND account_no = (SELECT no FROM account WHERE id = ?2)`, e.Session[:], e.Account, e.Reason, now)
+		}
+	case e.Session != symbolon.SessionID{}:
+		return 0, symbolon.Errorf(symbolon.Invalid, op, "the account of the session is not named")
 	case e.Account != "" && e.Client != "":
 		end = func(tx *transaction) (int64, error) { return tx.endPair(e.Account, e.Client, e.Reason, now) }
 	case e.Account != "":
@@ -49,9 +58,18 @@ func (db *DB) End(ctx context.Context, e symbolon.End) (int, error) {
 // end connections too, so it is atomic by itself.
 func (tx *transaction) endConnection(id symbolon.ConnectionID, reason symbolon.Reason, now int64) (n int64, err error) {
 	err = tx.atomically(func() error {
-		n, err = tx.exec(`UPDATE connection SET ended_at = ?2, ended_by = ?3 WHERE id = ?1 AND ended_at IS NULL`,
-			id[:], now, reason)
-		if err != nil || n == 0 {
+		var events int64
+		err := tx.returning(`
+			UPDATE connection SET ended_at = ?2, ended_by = ?3 WHERE id = ?1 AND ended_at IS NULL
+			RETURNING coalesce((SELECT events FROM app WHERE no = app_no), 0)`, []any{id[:], now, reason}, &events)
+		if missing(err) {
+			n = 0
+			return nil
+		}
+		if n = 1; err == nil && events != 0 {
+			err = tx.tellOf(`connection.id = ?1`, []any{id[:]}, reason, now, symbolon.EndEvents(reason)...)
+		}
+		if err != nil {
 			return err
 		}
 		return tx.changeEnded(id, now)
@@ -67,30 +85,41 @@ func (tx *transaction) endToken(id symbolon.ConnectionID, now int64) (int64, err
 		SELECT ?2, ?1, ?3 WHERE NOT EXISTS (SELECT 1 FROM connection WHERE id = ?1)`, id[:], symbolon.ConnectionEnded, now)
 }
 
-// endSessions ends the sessions of a browser, and what came of them and is not to
-// outlive them.
-func (tx *transaction) endSessions(browser [32]byte, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
-	const which = `browser = ?1 AND (?2 = '' OR account_no = (SELECT no FROM account WHERE id = ?2))`
-	args := []any{browser[:], account, now, reason}
-	if err := tx.tellSessions(which, args); err != nil {
+// endSessions ends sessions, and what came of them and is not to outlive them. Which
+// is a condition on two arguments: what names them, and the account.
+func (tx *transaction) endSessions(which string, name []byte, account symbolon.AccountID, reason symbolon.Reason, now int64) (int64, error) {
+	args := []any{name, account}
+	if err := tx.tellSessions(which, append(args, now)); err != nil {
 		return 0, err
 	}
-	const theirs = `session IN (SELECT id FROM session WHERE ` + which + `)`
-	// The changes first: afterwards what is ended now looks as what was before.
-	n, err := tx.exec(`
-		INSERT INTO change (kind, connection, account, client, at)
-		SELECT ?5, connection.id, account.id, app.id, ?3
-		FROM connection
-			JOIN account ON account.no = connection.account_no
-			JOIN app ON app.no = connection.app_no
-		WHERE `+theirs+` AND `+notOffline, append(args, symbolon.ConnectionEnded)...)
-	if err == nil && n > 0 {
-		_, err = tx.exec(`UPDATE connection SET ended_at = ?3, ended_by = ?4 WHERE `+theirs+` AND `+notOffline, args...)
-	}
+	err := tx.endThose(`connection.session IN (SELECT id FROM session WHERE `+which+`) AND `+notOffline, args, reason, now)
 	if err != nil {
 		return 0, err
 	}
-	return tx.exec(`DELETE FROM session WHERE `+which, args[:2]...)
+	return tx.exec(`DELETE FROM session WHERE `+which, args...)
+}
+
+// endThose ends the connections for which a condition on the arguments is true, and
+// says so in Changes.
+func (tx *transaction) endThose(which string, args []any, reason symbolon.Reason, now int64) error {
+	at, why := `?`+strconv.Itoa(len(args)+1), `?`+strconv.Itoa(len(args)+2)
+	args = append(append([]any{}, args...), now, reason)
+	// The changes first: afterwards what is ended now looks as what was before.
+	n, err := tx.exec(`
+		INSERT INTO change (kind, connection, account, client, at)
+		SELECT `+strconv.Itoa(int(symbolon.ConnectionEnded))+`, connection.id, account.id, app.id, `+at+`
+		FROM connection
+			JOIN account ON account.no = connection.account_no
+			JOIN app ON app.no = connection.app_no
+		WHERE `+which, args[:len(args)-1]...)
+	if err != nil || n == 0 {
+		return err
+	}
+	if err := tx.tellOf(which, args[:len(args)-2], reason, now, symbolon.EndEvents(reason)...); err != nil {
+		return err
+	}
+	_, err = tx.exec(`UPDATE connection SET ended_at = `+at+`, ended_by = `+why+` WHERE `+which, args...)
+	return err
 }
 
 // notOffline is true of a connection that lives and is not to outlive its session.
@@ -110,6 +139,12 @@ func (tx *transaction) tellSessions(which string, args []any) error {
 }
 
 func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.ClientID, reason symbolon.Reason, now int64) (int64, error) {
+	err := tx.tellOf(`connection.account_no = (SELECT no FROM account WHERE id = ?1)
+			AND +connection.app_no = (SELECT no FROM app WHERE id = ?2) AND connection.ended_at IS NULL`,
+		[]any{account, client}, reason, now, symbolon.EndEvents(reason)...)
+	if err != nil {
+		return 0, err
+	}
 	n, err := tx.exec(`
 		UPDATE connection SET ended_at = ?4, ended_by = ?3
 		WHERE account_no = (SELECT no FROM account WHERE id = ?1)
@@ -137,8 +172,15 @@ func (tx *transaction) endPair(account symbolon.AccountID, client symbolon.Clien
 }
 
 func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64) (int64, error) {
-	var no, before int64
-	err := tx.returning(`
+	var no, before, last int64
+	err := tx.row(`SELECT not_before FROM account WHERE id = ? AND deleted_at IS NULL`, []any{id}, &last)
+	if missing(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	err = tx.returning(`
 		UPDATE account SET not_before = max(not_before, ?2), version = version + 1
 		WHERE id = ?1 AND deleted_at IS NULL AND (?3 OR not_before < ?2)
 		RETURNING no, not_before`, []any{id, now, remove}, &no, &before)
@@ -148,7 +190,7 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	if err != nil {
 		return 0, err
 	}
-	if err := tx.leave(no, now); err != nil {
+	if err := tx.leave(no, last, now); err != nil {
 		return 0, err
 	}
 	statements := []string{`DELETE FROM consent WHERE account_no = ?1`}
@@ -166,8 +208,11 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 }
 
 // leave ends all sessions of an account, whose connections are over in another way.
-func (tx *transaction) leave(no, now int64) error {
+func (tx *transaction) leave(no, before, now int64) error {
 	if err := tx.tellSessions(`account_no = ?1`, []any{no, 0, now}); err != nil {
+		return err
+	}
+	if err := tx.tellLeft(no, before, now); err != nil {
 		return err
 	}
 	_, err := tx.exec(`DELETE FROM session WHERE account_no = ?`, no)
@@ -186,10 +231,15 @@ func (tx *transaction) endApp(id symbolon.ClientID, remove bool, now int64) (int
 	if err != nil {
 		return 0, err
 	}
+	if !remove {
+		if err := tx.tellAll(id, now); err != nil {
+			return 0, err
+		}
+	}
 	statements := []string{`DELETE FROM consent WHERE client = ?1`}
 	if remove {
 		statements = append(statements, `
-			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', settings = '{}', deleted_at = not_before
+			UPDATE app SET name = '', home = '', secrets = '[]', redirect_uris = '[]', scope = '', settings = '{}', events = 0, deleted_at = not_before
 			WHERE id = ?1`)
 	}
 	for _, statement := range statements {

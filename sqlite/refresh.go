@@ -28,14 +28,33 @@ func (db *DB) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refresh
 	return outcome, nil
 }
 
-// refresh is one statement when the token is the current one, as it is nearly
-// always; otherwise it reads the row to say how the token stands to it.
-func (tx *transaction) refresh(r *symbolon.Refresh) (symbolon.RefreshOutcome, error) {
+// refresh is one statement, when nobody is told of it and the token is the current
+// one, as it is nearly always; otherwise it reads the row to say how the token stands
+// to it.
+func (tx *transaction) refresh(r *symbolon.Refresh) (outcome symbolon.RefreshOutcome, err error) {
 	tx.saw(r.Now)
+	if !r.Tell {
+		return tx.spend(r)
+	}
+	err = tx.atomically(func() error {
+		if outcome, err = tx.spend(r); err != nil {
+			return err
+		}
+		switch outcome.Result {
+		case symbolon.Rotated, symbolon.CaughtUp, symbolon.Kept:
+			return tx.tellOf(`connection.id = ?1`, []any{r.ID[:]}, "", millis(r.Now), symbolon.EventRefreshed)
+		}
+		return nil
+	})
+	return outcome, err
+}
+
+// spend is refresh without what is told of it.
+func (tx *transaction) spend(r *symbolon.Refresh) (symbolon.RefreshOutcome, error) {
 	now := millis(r.Now)
 	if r.Rotation != symbolon.RotateNever {
 		n, err := tx.exec(`
-			UPDATE connection SET seq = seq + 1, refreshed_at = ?, expires_at = ?
+			UPDATE connection SET seq = seq + 1, refreshed_at = ?, expires_at = ?, used_from = ?
 			WHERE id = ? AND seq = ? AND ended_at IS NULL AND expires_at > ?
 				AND EXISTS (
 					SELECT 1 FROM account
@@ -43,7 +62,7 @@ func (tx *transaction) refresh(r *symbolon.Refresh) (symbolon.RefreshOutcome, er
 				AND EXISTS (
 					SELECT 1 FROM app
 					WHERE no = app_no AND deleted_at IS NULL AND not_before < ?)`,
-			now, millis(r.ExpiresAt), r.ID[:], seqBase+int64(r.Seq), now, millis(r.ID.Time()), millis(r.ID.Time()))
+			now, millis(r.ExpiresAt), symbolon.AppendAddress(nil, r.From), r.ID[:], seqBase+int64(r.Seq), now, millis(r.ID.Time()), millis(r.ID.Time()))
 		if err != nil {
 			return symbolon.RefreshOutcome{}, err
 		}
@@ -105,8 +124,8 @@ func (tx *transaction) refreshRow(r *symbolon.Refresh, row standing, now int64) 
 		if r.Rotation != symbolon.RotateNever {
 			seq++
 		}
-		_, err := tx.exec(`UPDATE connection SET seq = ?2, refreshed_at = ?3, expires_at = ?4 WHERE id = ?1`,
-			r.ID[:], seqBase+int64(seq), now, millis(r.ExpiresAt))
+		_, err := tx.exec(`UPDATE connection SET seq = ?2, refreshed_at = ?3, expires_at = ?4, used_from = ?5 WHERE id = ?1`,
+			r.ID[:], seqBase+int64(seq), now, millis(r.ExpiresAt), symbolon.AppendAddress(nil, r.From))
 		return symbolon.RefreshOutcome{Result: symbolon.CaughtUp, Seq: seq, At: moment(now), ExpiresAt: moment(millis(r.ExpiresAt))}, err
 
 	case r.Seq+1 == row.seq && (r.Grace < 0 || now-row.refreshedAt <= r.Grace.Milliseconds()):
@@ -126,6 +145,6 @@ func (tx *transaction) keep(r *symbolon.Refresh, row standing, now int64) (int64
 	if until-row.expiresAt < min(day, (until-now)/2) || until <= row.expiresAt {
 		return row.expiresAt, nil
 	}
-	_, err := tx.exec(`UPDATE connection SET expires_at = ?2 WHERE id = ?1`, r.ID[:], until)
+	_, err := tx.exec(`UPDATE connection SET expires_at = ?2, used_from = ?3 WHERE id = ?1`, r.ID[:], until, symbolon.AppendAddress(nil, r.From))
 	return until, err
 }

@@ -136,6 +136,11 @@ func (f *Faulty) Sessions(ctx context.Context, browser [32]byte, now time.Time) 
 	return read(f, "Sessions", func() ([]symbolon.SignedIn, error) { return f.Store.Sessions(ctx, browser, now) })
 }
 
+// AccountSessions implements symbolon.Store.
+func (f *Faulty) AccountSessions(ctx context.Context, account symbolon.AccountID, now time.Time) ([]symbolon.Session, error) {
+	return read(f, "AccountSessions", func() ([]symbolon.Session, error) { return f.Store.AccountSessions(ctx, account, now) })
+}
+
 // Allow implements symbolon.Store.
 func (f *Faulty) Allow(ctx context.Context, consent symbolon.Consent) error {
 	return f.write("Allow", func() error { return f.Store.Allow(ctx, consent) })
@@ -164,6 +169,11 @@ func (f *Faulty) End(ctx context.Context, e symbolon.End) (int, error) {
 // Connections implements symbolon.Store.
 func (f *Faulty) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([]symbolon.Connection, error) {
 	return read(f, "Connections", func() ([]symbolon.Connection, error) { return f.Store.Connections(ctx, q) })
+}
+
+// Label implements symbolon.Store.
+func (f *Faulty) Label(ctx context.Context, id symbolon.ConnectionID, account symbolon.AccountID, label string) error {
+	return f.write("Label", func() error { return f.Store.Label(ctx, id, account, label) })
 }
 
 // Changes implements symbolon.Store.

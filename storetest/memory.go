@@ -121,6 +121,9 @@ func (m *Memory) PutApp(ctx context.Context, app symbolon.App) error {
 	at := latest(app.NotBefore, app.CreatedAt)
 	if app.NotBefore.After(old.NotBefore) {
 		m.change(symbolon.Change{Kind: symbolon.AppEnded, Client: app.ID, Before: app.NotBefore, At: at})
+		if found {
+			m.tellAll(app.ID, at)
+		}
 	}
 	m.change(symbolon.Change{Kind: symbolon.AppChanged, Client: app.ID, At: at})
 	return nil
@@ -236,6 +239,12 @@ func cloneSettings(s symbolon.Settings) symbolon.Settings {
 	s.Grants = slices.Clone(s.Grants)
 	s.Resources, s.APIResources = slices.Clone(s.Resources), slices.Clone(s.APIResources)
 	s.ExchangeFor = slices.Clone(s.ExchangeFor)
+	if s.Webhook != nil {
+		h := *s.Webhook
+		h.Secret, h.Previous, h.Events = slices.Clone(h.Secret), slices.Clone(h.Previous), slices.Clone(h.Events)
+		h.PreviousUntil = ms(h.PreviousUntil)
+		s.Webhook = &h
+	}
 	if s.Registration != nil {
 		r := *s.Registration
 		r.Digest, r.Token = slices.Clone(r.Digest), slices.Clone(r.Token)

@@ -50,6 +50,9 @@ func (m *Memory) PutAccount(ctx context.Context, account symbolon.Account) error
 	if account.NotBefore.After(old.NotBefore) || (old.Enabled() && !account.Enabled()) {
 		m.endSessionsOf(account.ID, latest(account.NotBefore, account.DisabledAt))
 		before := latest(account.NotBefore, account.DisabledAt)
+		if found {
+			m.tellLeft(account.ID, old.NotBefore, before)
+		}
 		m.change(symbolon.Change{Kind: symbolon.AccountEnded, Account: account.ID, Before: before, At: before})
 	}
 	return nil
@@ -64,6 +67,7 @@ func (m *Memory) SignIn(ctx context.Context, session symbolon.Session, previous 
 	}
 	defer done()
 	session.AuthAt, session.ExpiresAt = ms(session.AuthAt), ms(session.ExpiresAt)
+	session.From = kept(session.From)
 	account, found := m.accounts[session.Account]
 	if !found || !account.Enabled() || !account.NotBefore.Before(session.AuthAt) {
 		return symbolon.Errorf(symbolon.Denied, op, "account %s may not sign in", session.Account)

@@ -25,6 +25,8 @@ func (m *Memory) put(row symbolon.Connection) {
 		broken("connection %v was ended twice", row.ID)
 	case row.RefreshedAt.Before(old.RefreshedAt) && row.Seq == old.Seq:
 		broken("connection %v was refreshed in the past", row.ID)
+	case row.Label != old.Label && row.Seq != old.Seq:
+		broken("connection %v got a label by a refresh", row.ID)
 	case row.Account != old.Account, row.Client != old.Client, !slices.Equal(row.Scope, old.Scope), !row.CreatedAt.Equal(old.CreatedAt):
 		broken("connection %v became another one", row.ID)
 	}

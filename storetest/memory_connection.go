@@ -24,7 +24,8 @@ func (m *Memory) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Conn
 	issued := ms(c.CodeIssuedAt)
 	consent, allowed := m.consents[pair{c.Connection.Account, c.Connection.Client}]
 	allowed = allowed && !consent.GrantedAt.After(issued)
-	if !m.mayConnect(c.Connection.Account, c.Connection.Client, issued) || (!allowed && !c.Sandbox) || !m.lasts(&c.Connection) {
+	if !m.mayConnect(c.Connection.Account, c.Connection.Client, issued) || (!allowed && !c.Sandbox) || !m.lasts(&c.Connection) ||
+		(c.One && m.hasNewer(&c.Connection, ms(c.Now))) {
 		return symbolon.ConnectDenied, nil
 	}
 	row := c.Connection
@@ -32,7 +33,16 @@ func (m *Memory) Connect(ctx context.Context, c symbolon.Connect) (symbolon.Conn
 	row.CreatedAt, row.ExpiresAt = ms(row.CreatedAt), ms(row.ExpiresAt)
 	row.RefreshedAt = row.CreatedAt
 	row.EndedAt, row.EndedBy = time.Time{}, ""
+	row.UsedFrom = kept(c.From)
 	m.put(row)
+	if c.Tell {
+		m.tell(row, "", c.Now, symbolon.EventConnected)
+	}
+	for _, other := range m.connections {
+		if c.One && other.Account == row.Account && other.Client == row.Client && other.ID != row.ID {
+			m.endConnection(other, symbolon.ByNewer, c.Now)
+		}
+	}
 	return symbolon.Connected, nil
 }
 
@@ -89,8 +99,13 @@ func (m *Memory) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refr
 
 	case r.Seq == row.Seq && r.Rotation == symbolon.RotateNever:
 		if until := ms(r.ExpiresAt); until.Sub(row.ExpiresAt) >= min(day, until.Sub(now)/2) {
-			row.ExpiresAt = latest(row.ExpiresAt, until)
+			if until.After(row.ExpiresAt) {
+				row.ExpiresAt, row.UsedFrom = until, kept(r.From)
+			}
 			m.put(row)
+		}
+		if r.Tell {
+			m.tell(row, "", now, symbolon.EventRefreshed)
 		}
 		return symbolon.RefreshOutcome{Result: symbolon.Kept, Seq: row.Seq, At: row.RefreshedAt, ExpiresAt: row.ExpiresAt}, nil
 
@@ -103,8 +118,11 @@ func (m *Memory) Refresh(ctx context.Context, r symbolon.Refresh) (symbolon.Refr
 		if r.Rotation != symbolon.RotateNever {
 			row.Seq++
 		}
-		row.RefreshedAt, row.ExpiresAt = now, ms(r.ExpiresAt)
+		row.RefreshedAt, row.ExpiresAt, row.UsedFrom = now, ms(r.ExpiresAt), kept(r.From)
 		m.put(row)
+		if r.Tell {
+			m.tell(row, "", now, symbolon.EventRefreshed)
+		}
 		return symbolon.RefreshOutcome{Result: result, Seq: row.Seq, At: now, ExpiresAt: row.ExpiresAt}, nil
 
 	case r.Seq+1 == row.Seq && (r.Grace < 0 || now.Sub(row.RefreshedAt) <= r.Grace):
@@ -140,6 +158,12 @@ func (m *Memory) End(ctx context.Context, e symbolon.End) (int, error) {
 		return m.endSessions(func(key sessionKey) bool {
 			return key.browser == e.Browser && (e.Account == "" || e.Account == key.account)
 		}, e.Reason, now, false), nil
+	case e.Session != symbolon.SessionID{} && e.Account == "":
+		return 0, symbolon.Errorf(symbolon.Invalid, op, "the account of the session is not named")
+	case e.Session != symbolon.SessionID{}:
+		return m.endSessions(func(key sessionKey) bool {
+			return key.account == e.Account && m.sessions[key].ID == e.Session
+		}, e.Reason, now, false), nil
 	case e.Account != "" && e.Client != "":
 		return m.endPair(e, now), nil
 	case e.Account != "":
@@ -156,6 +180,7 @@ func (m *Memory) endConnection(row symbolon.Connection, reason symbolon.Reason, 
 	}
 	row.EndedAt, row.EndedBy = ms(now), reason
 	m.put(row)
+	m.tell(row, reason, now, symbolon.EndEvents(reason)...)
 	m.change(symbolon.Change{
 		Kind: symbolon.ConnectionEnded, ID: row.ID, Account: row.Account, Client: row.Client, At: ms(now),
 	})
@@ -169,6 +194,7 @@ func (m *Memory) endPair(e symbolon.End, now time.Time) int {
 			before = latest(before, row.ID.Time())
 			row.EndedAt, row.EndedBy = now, e.Reason
 			m.put(row)
+			m.tell(row, e.Reason, now, symbolon.EndEvents(e.Reason)...)
 			n++
 		}
 	}
@@ -184,6 +210,7 @@ func (m *Memory) endAccount(e symbolon.End, now time.Time) int {
 	if !found || (!e.Delete && !account.NotBefore.Before(now)) {
 		return 0
 	}
+	m.tellLeft(e.Account, account.NotBefore, now)
 	account.NotBefore = latest(account.NotBefore, now)
 	account.Version++
 	m.accounts[e.Account] = account
@@ -209,6 +236,7 @@ func (m *Memory) endApp(e symbolon.End, now time.Time) int {
 		m.departed[string(e.Client)] = app.NotBefore
 		delete(m.apps, e.Client)
 	}
+	m.tellAll(e.Client, now)
 	deleteWhere(m.consents, func(key pair) bool { return key.client == e.Client })
 	m.change(symbolon.Change{Kind: symbolon.AppEnded, Client: e.Client, Before: app.NotBefore, At: now})
 	m.change(symbolon.Change{Kind: symbolon.AppChanged, Client: e.Client, At: now})
@@ -226,7 +254,8 @@ func (m *Memory) Connections(ctx context.Context, q symbolon.ConnectionQuery) ([
 	for id, row := range m.connections {
 		if (q.ID != none && q.ID != id) || (q.Account != "" && q.Account != row.Account) ||
 			(q.Client != "" && q.Client != row.Client) || (q.Before != none && compareID(id, q.Before) >= 0) ||
-			(q.Live && !m.live(row, ms(q.Now))) {
+			(q.Live && !m.live(row, ms(q.Now))) || row.ExpiresAt.Before(ms(q.DiesFrom)) ||
+			(!q.DiesBefore.IsZero() && !row.ExpiresAt.Before(ms(q.DiesBefore))) {
 			continue
 		}
 		row.Scope = slices.Clone(row.Scope)

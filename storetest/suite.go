@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t testing.TB) symbolon.Store) {
 		{"Keys", keyCases},
 		{"Once", onceCases},
 		{"Outbox", outboxCases},
+		{"Health", healthCases},
 		{"Concurrent", concurrentCases},
 		{"Faults", faultCases},
 	}
@@ -36,7 +37,7 @@ func Run(t *testing.T, open func(t testing.TB) symbolon.Store) {
 			for _, c := range group.cases {
 				t.Run(c.name, func(t *testing.T) {
 					store := open(t)
-					if _, ok := store.(symbolon.Outbox); !ok && group.name == "Outbox" {
+					if _, ok := store.(symbolon.Outbox); !ok && (group.name == "Outbox" || group.name == "Health") {
 						t.Skip("the store is no outbox")
 					}
 					c.run(newWorld(t, store))

@@ -218,6 +218,7 @@ func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) 
 func (h *Handler) startSession(w http.ResponseWriter, r *http.Request, session symbolon.Session) error {
 	previous, _ := h.browserCookie(r, sessionCookie)
 	session.Browser = h.newBrowserCookie(w, sessionCookie)
+	session.Agent, session.From = agentOf(r.UserAgent()), netipOf(h.address(r))
 	if err := h.Store.SignIn(r.Context(), session, previous); err != nil {
 		w.Header().Del("Set-Cookie")
 		return err
