@@ -79,6 +79,19 @@ func (id SessionID) String() string {
 	return hex.EncodeToString(id[:])
 }
 
+// ParseSessionID reads what String wrote of an id that is not zero. The error is of
+// kind Invalid.
+func ParseSessionID(s string) (SessionID, error) {
+	var id SessionID
+	if len(s) != 2*len(id) {
+		return SessionID{}, Errorf(Invalid, "session id", "want 32 hex digits")
+	}
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil || id == (SessionID{}) {
+		return SessionID{}, Errorf(Invalid, "session id", "want 32 hex digits")
+	}
+	return id, nil
+}
+
 // Session is one account signed in in one browser.
 type Session struct {
 	// ID names it towards apps. It stays as long as the account is signed in in the

@@ -188,18 +188,6 @@ type hintClaims struct {
 // those sessions are told, and what they had of them and was not granted
 // offline_access is over, everywhere, when it returns (Back-Channel Logout §2.7).
 func (e *Engine) SignOut(ctx context.Context, browser [32]byte, account symbolon.AccountID) error {
-	end := symbolon.End{Browser: browser, Account: account, Reason: symbolon.BySignOut, Now: e.clock.Now()}
-	n, err := e.store.End(context.WithoutCancel(ctx), end)
-	if err != nil {
-		return storeError(err)
-	}
-	if n == 0 {
-		return nil
-	}
-	e.announced()
-	// Which connections ended, the changes say.
-	if err := e.endedSome(ctx); err != nil {
-		return storeError(err)
-	}
-	return nil
+	_, err := e.End(ctx, symbolon.End{Browser: browser, Account: account, Reason: symbolon.BySignOut})
+	return err
 }

@@ -224,6 +224,7 @@ func (p *CodePage) headers() pageHeaders {
 // "app-off", "recovery" (new recovery codes), "more" (prove more first); "passkey" with
 // name and passkey, which a script made; "rename" and "remove" with id and name.
 type SecurityPage struct {
+	Visit   VisitView
 	Account AccountView
 	// AppSince is the day on which the authenticator app was set up, or empty.
 	AppSince string

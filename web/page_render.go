@@ -118,6 +118,7 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 			}
 			return s
 		},
+		"pages": func() []ownPage { return ownPages },
 		"tint":  tint,
 		"token": newToken,
 	}

@@ -20,7 +20,26 @@ func pageSamples() []Page {
 	read := ScopeView{Name: "reports.read", Description: "allows reading your reports", New: true}
 	const flow = "sealed"
 
+	visit := VisitView{Account: jane, Here: accountPath}
+	visits := VisitView{Account: jane, Here: accountPath, Others: []AccountView{john}, As: jane.ID}
+	moment := Moment{"3 May 2026, 14:05", "2026-05-03T14:05:00Z"}
+	connections := []ConnectionView{
+		{ID: "0199", Label: "for the office", Scopes: []ScopeView{connect, read}, Since: moment, Used: moment, From: "192.0.2.7", Dies: moment},
+		{ID: "0198", Scopes: []ScopeView{{Name: "unknown"}}, Since: moment, Dies: moment},
+		{ID: "0197", Scopes: []ScopeView{connect}, Since: moment, Dies: moment},
+	}
 	pages := []Page{
+		&AccountPage{Visit: visit, First: true, Flow: flow, Devices: []DeviceView{{Since: moment, Here: true}}},
+		&AccountPage{Visit: visits, Flow: flow, Done: "label", More: "/account?before=0198",
+			Apps:    []ConnectedApp{{App: app, Connections: connections[:2]}, {App: plain, Unverified: true, Connections: connections[2:]}},
+			Devices: []DeviceView{{Session: "07", Agent: "Firefox on Linux", From: "192.0.2.7", Since: moment, Here: true}, {Session: "08", Agent: "Safari on iPhone", Since: moment}, {Since: moment}}},
+		&AccountPage{Visit: visit, Flow: flow, Done: "nothing"},
+		&DetailsPage{Visit: visit, Username: "jane", Name: "Jane Doe", HasPassword: true, Done: "name", Flow: flow},
+		&DetailsPage{Visit: visit, Username: "jane", Email: "jane@example.com", Name: "", NameProblem: "unfit", PasswordProblem: "wrong", Flow: flow},
+		&DetailsPage{Visit: visit, Username: "jane", Name: "Jane Doe", Sandbox: true, Flow: flow},
+		&DataPage{Visit: visit, Username: "jane", Flow: flow},
+		&DataPage{Visit: visit, Username: "jane", Problem: "unsure", Flow: flow},
+		&DataPage{Visit: visit, Username: "jane", Sandbox: true, Flow: flow},
 		&SignInPage{App: &app, Flow: flow},
 		&SignInPage{App: &app, Flow: flow, Username: "jane", Error: "That name and password do not belong together.", Sandbox: people, Others: true},
 		&SignInPage{Flow: flow, Username: "jane", Wait: 12},
@@ -30,19 +49,19 @@ func pageSamples() []Page {
 		&CodePage{Account: jane, Code: true, Flow: flow, Wait: 30},
 		&CodePage{Account: jane, Code: true, Flow: flow, Raise: true, Optional: true, App: &app, Leads: true},
 		&CodePage{Account: jane, Code: true, Flow: flow, Raise: true},
-		&SecurityPage{Account: jane, Flow: flow},
-		&SecurityPage{Account: jane, Flow: flow, AppSince: "3 May 2026", Recovery: 10},
-		&SecurityPage{Account: jane, Flow: flow, AppSince: "3 May 2026", Recovery: 1},
-		&SecurityPage{Account: jane, Flow: flow, AppSince: "3 May 2026"},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, AppSince: "3 May 2026", Recovery: 10},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, AppSince: "3 May 2026", Recovery: 1},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, AppSince: "3 May 2026"},
 		&SetupPage{Account: jane, Flow: flow, Secret: "JBSW Y3DP EHPK 3PXP", Link: "otpauth://totp/auth.example:jane?secret=JBSWY3DPEHPK3PXP", QRSize: 25, QRPath: "M0 0h7v1h-7z"},
 		&SetupPage{Account: jane, Flow: flow, Error: "That is not the code.", QRSize: 25, QRPath: "M0 0h7v1h-7z"},
 		&RecoveryPage{Account: jane, Codes: []string{"abcd-efgh-jkmn-pqrs", "0123-4567-89ab-cdef"}},
 		&SignInPage{Flow: flow, Passkey: `{"challenge":"AAAA"}`},
 		&CodePage{Account: jane, Code: true, Flow: flow, Passkey: `{"challenge":"AAAA"}`},
 		&CodePage{Account: jane, Flow: flow, Raise: true, Optional: true, Passkey: `{"challenge":"AAAA"}`},
-		&SecurityPage{Account: jane, Flow: flow, Possible: true, Offer: `{"challenge":"AAAA"}`},
-		&SecurityPage{Account: jane, Flow: flow, Possible: true, More: true, Passkeys: []PasskeyView{{ID: "AQ", Name: "My phone", Added: "3 May 2026", Used: "4 May 2026", Copied: true}, {ID: "Ag", Name: "Key", Added: "3 May 2026"}}},
-		&SecurityPage{Account: jane, Flow: flow, Passkeys: []PasskeyView{{ID: "AQ", Name: "My phone", Added: "3 May 2026"}}},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, Possible: true, Offer: `{"challenge":"AAAA"}`},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, Possible: true, More: true, Passkeys: []PasskeyView{{ID: "AQ", Name: "My phone", Added: "3 May 2026", Used: "4 May 2026", Copied: true}, {ID: "Ag", Name: "Key", Added: "3 May 2026"}}},
+		&SecurityPage{Visit: visit, Account: jane, Flow: flow, Passkeys: []PasskeyView{{ID: "AQ", Name: "My phone", Added: "3 May 2026"}}},
 		&ChoosePage{App: app, Accounts: people, Flow: flow},
 		&ConsentPage{App: app, Account: jane, Scopes: []ScopeView{connect}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow},
 		&ConsentPage{App: app, Account: black, Scopes: []ScopeView{connect, read}, RedirectHost: "www.weathermill.example", RedirectURI: "https://www.weathermill.example/oauth/callback", Flow: flow, Growth: true},

@@ -65,6 +65,9 @@ func (h *Handler) table() map[string]*route {
 		// People.
 		{path: "/sign-in", get: h.signInPage, post: h.signIn, kind: people},
 		{path: "/sign-in/code", post: h.signInCode, kind: people},
+		{path: accountPath, get: h.accountPage, post: h.takeBack, kind: people},
+		{path: detailsPath, get: h.detailsPage, post: h.details, kind: people},
+		{path: dataPath, get: h.dataPage, post: h.data, kind: people},
 		{path: securityPath, get: h.securityPage, post: h.security, kind: people},
 		{path: "/choose", post: h.choose, kind: people},
 		{path: "/consent", post: h.consent, kind: people},

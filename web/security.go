@@ -48,7 +48,7 @@ func (h *Handler) securityPage(w http.ResponseWriter, r *http.Request, ev *event
 		return h.showSignIn(w, r, ev, f, nil, false)
 	}
 	ev.account, f.Chosen = who.Account.ID, who.Account.ID
-	p := &SecurityPage{Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery), Possible: h.passkeys != nil, More: lacksProof(who)}
+	p := &SecurityPage{Visit: newVisitView(&visit{SignedIn: *who}, securityPath), Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery), Possible: h.passkeys != nil, More: lacksProof(who)}
 	if app := who.Account.Factors.App; app != nil {
 		p.AppSince = day(app.AddedAt)
 	}
