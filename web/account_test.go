@@ -277,3 +277,27 @@ func TestOwnPagesAskWhoItIs(t *testing.T) {
 		}
 	}
 }
+
+// What a person calls a connection on the consent page is what it is called.
+func TestNamedOnTheConsentPage(t *testing.T) {
+	s := newMary(t)
+	b := s.browser()
+	_, page := b.get(s.authorize())
+	_, page = b.password(page)
+	resp, _ := b.post("/consent", "flow", flowOf(t, page), "action", "allow", "label", " the\toffice \u202e")
+	to, err := url.Parse(resp.Header.Get("Location"))
+	check(t, err)
+	code := to.Query().Get("code")
+	if code == "" {
+		t.Fatalf("no code: %s", to)
+	}
+	resp, body := s.post(t, "/token", "grant_type", "authorization_code", "code", code, "redirect_uri", s.app.RedirectURIs[0], "client_id", string(s.app.ID), "client_secret", s.fixture.secret)
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("%d %v", resp.StatusCode, body)
+	}
+	found, err := s.store.Connections(t.Context(), symbolon.ConnectionQuery{Account: s.mary, Limit: 2})
+	check(t, err)
+	if len(found) != 1 || found[0].Label != "the office" || !found[0].UsedFrom.IsLoopback() {
+		t.Errorf("the connection: %+v", found)
+	}
+}

@@ -163,7 +163,7 @@ func shownCode(typed string) string {
 }
 
 // answerDevice takes the person's answer to the consent page for a device.
-func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request, ev *event, f *flow, action string) error {
+func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request, ev *event, f *flow, action, label string) error {
 	if action == "other" {
 		f.Chosen, f.Other = "", true
 		return h.goOn(w, r, ev, f)
@@ -178,7 +178,7 @@ func (h *Handler) answerDevice(w http.ResponseWriter, r *http.Request, ev *event
 	ev.account = who.Account.ID
 	pending, err := h.Engine.Device(r.Context(), f.Device.Code, who.Account.ID, ev.address)
 	if err == nil {
-		ev.client = pending.App.ID
+		ev.client, pending.Label = pending.App.ID, label
 		err = h.Engine.Answer(r.Context(), pending, *who, action == "allow")
 	}
 	switch {

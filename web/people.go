@@ -132,7 +132,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 		return err
 	}
 	if f.Consent && f.Device != nil {
-		return h.answerDevice(w, r, ev, f, form.First("action"))
+		return h.answerDevice(w, r, ev, f, form.First("action"), form.First("label"))
 	}
 	if !f.Consent || f.Query == "" {
 		return &deniedError{reason: "This page was not a consent page. Nothing was done.", retry: f.startAgain()}
@@ -144,7 +144,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 	who := oauth.Actor{Begun: f.Begun, Chosen: f.Chosen, Said: f.Said, Declined: f.Declined}
 	switch form.First("action") {
 	case "allow":
-		who.Allowed = true
+		who.Allowed, who.Label = true, form.First("label")
 	case "deny":
 		who.Denied = true
 	case "other":
