@@ -284,7 +284,7 @@ func TestNamedOnTheConsentPage(t *testing.T) {
 	b := s.browser()
 	_, page := b.get(s.authorize())
 	_, page = b.password(page)
-	resp, _ := b.post("/consent", "flow", flowOf(t, page), "action", "allow", "label", " the\toffice \u202e")
+	resp, _ := b.post("/consent", "flow", flowOf(t, page), "action", "allow", "label", " the  office \u202e")
 	to, err := url.Parse(resp.Header.Get("Location"))
 	check(t, err)
 	code := to.Query().Get("code")
