@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -187,7 +188,7 @@ func (t *texts) put(table, key string, value any) error {
 			if !ok || !slices.Contains(slices.Collect(maps.Values(categories)), form) || !sound(s) {
 				return broken(form + " is no sentence; the forms are zero, one, two, few, many and other")
 			}
-			t.plural[full][form] = s
+			t.plural[full][form] = t.tie(s)
 		}
 		value = t.plural[full]["other"]
 	}
@@ -205,9 +206,24 @@ func (t *texts) put(table, key string, value any) error {
 	case table == "language":
 		return broken("there is no such setting of a language; there are name and dir")
 	default:
-		t.sentence[full] = s
+		t.sentence[full] = t.tie(s)
 	}
 	return nil
+}
+
+// oneLetter are the languages in which no line may end with a word of one letter, and
+// oneLetterWord is such a word with the space behind it.
+var (
+	oneLetter     = []string{"cs", "pl", "sk"}
+	oneLetterWord = regexp.MustCompile(`(^|[ \x{a0}(„])(\pL) `)
+)
+
+// tie keeps words of one letter on the line of the next word, where that is the custom.
+func (t *texts) tie(s string) string {
+	if base, _ := t.tag.Base(); slices.Contains(oneLetter, base.String()) {
+		return oneLetterWord.ReplaceAllString(s, "$1$2\u00a0")
+	}
+	return s
 }
 
 // sound reports whether a sentence may stand on a page.
