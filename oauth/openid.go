@@ -26,17 +26,20 @@ type OpenIDRequest struct {
 	Claims      string
 	IDTokenHint string
 	ACRValues   string
+	// UILocales are the languages that the app wishes for the person, by BCP 47 tags with
+	// spaces between, the dearest first.
+	UILocales string
 }
 
 // openIDNames are those parameters, in the order of values.
-var openIDNames = []string{"nonce", "max_age", "claims", "id_token_hint", "acr_values"}
+var openIDNames = []string{"nonce", "max_age", "claims", "id_token_hint", "acr_values", "ui_locales"}
 
 // openIDWishes are the others: mere wishes, for what there is no choice of here. No
 // more is asked of them than of every parameter, that they come once and well-formed.
-var openIDWishes = []string{"display", "ui_locales"}
+var openIDWishes = []string{"display"}
 
 func (r *OpenIDRequest) values() []*string {
-	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.IDTokenHint, &r.ACRValues}
+	return []*string{&r.Nonce, &r.MaxAge, &r.Claims, &r.IDTokenHint, &r.ACRValues, &r.UILocales}
 }
 
 // openID reports whether what is granted by these scopes signs a person in.

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -29,7 +30,8 @@ type Passkeys struct {
 
 // NewPasskeys returns what checks passkeys for a server at this address, or nil where
 // browsers have none: at a bare IP address, and by http elsewhere than on localhost.
-func NewPasskeys(issuer string) (*Passkeys, error) {
+// Name is what the browser's dialog calls the server; its host when it is empty.
+func NewPasskeys(issuer, name string) (*Passkeys, error) {
 	u, err := url.Parse(issuer)
 	if err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "passkeys", err)
@@ -38,13 +40,14 @@ func NewPasskeys(issuer string) (*Passkeys, error) {
 	if _, err := netip.ParseAddr(host); err == nil || u.Scheme != "https" && host != "localhost" {
 		return nil, nil
 	}
+	name = cmp.Or(name, host)
 	web, err := webauthn.New(&webauthn.Config{
-		RPID: host, RPDisplayName: host, RPOrigins: []string{u.Scheme + "://" + u.Host},
+		RPID: host, RPDisplayName: name, RPOrigins: []string{u.Scheme + "://" + u.Host},
 	})
 	if err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "passkeys", err)
 	}
-	return &Passkeys{web: web, id: host, name: host}, nil
+	return &Passkeys{web: web, id: host, name: name}, nil
 }
 
 // NewChallenge returns what a passkey is to sign: 256 random bits.

@@ -18,7 +18,7 @@ func TestNewPasskeys(t *testing.T) {
 		"https://auth.example.com": "auth.example.com", "https://auth.example.com:8443/a": "auth.example.com", "http://localhost:8080": "localhost",
 		"http://auth.example.com": "", "https://192.0.2.1": "", "http://127.0.0.1:8080": "", "https://[2001:db8::1]": "",
 	} {
-		p, err := NewPasskeys(issuer)
+		p, err := NewPasskeys(issuer, "")
 		if err != nil || (p != nil) != (want != "") || p != nil && p.id != want {
 			t.Errorf("%s: %+v, %v", issuer, p, err)
 		}
@@ -28,7 +28,7 @@ func TestNewPasskeys(t *testing.T) {
 // passkeyed is a server, an account and a passkey of it.
 func passkeyed(t *testing.T) (*Passkeys, *symbolon.Account, *softkey.Key) {
 	t.Helper()
-	p, err := NewPasskeys("https://auth.test:8443")
+	p, err := NewPasskeys("https://auth.test:8443", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestPasskeyOptions(t *testing.T) {
 }
 
 func FuzzReadAssertion(f *testing.F) {
-	p, err := NewPasskeys("https://auth.test")
+	p, err := NewPasskeys("https://auth.test", "")
 	if err != nil {
 		f.Fatal(err)
 	}

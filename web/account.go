@@ -34,7 +34,7 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, ev *event)
 	q := symbolon.ConnectionQuery{Account: v.Account.ID, Live: true, Now: now, Limit: accountPageSize + 1}
 	if before := query.Get("before"); before != "" {
 		if q.Before, err = symbolon.ParseConnectionID(before); err != nil {
-			return &deniedError{reason: "This address is broken.", retry: accountPath}
+			return &deniedError{reason: "denied.broken_address", retry: accountPath}
 		}
 	}
 	connections, err := h.Store.Connections(ctx, q)
@@ -113,7 +113,7 @@ func (h *Handler) connectionView(c *symbolon.Connection) ConnectionView {
 		v.From = c.UsedFrom.String()
 	}
 	for _, name := range c.Scope {
-		v.Scopes = append(v.Scopes, ScopeView{Name: name, Description: h.scopes[name]})
+		v.Scopes = append(v.Scopes, h.scopeView(name, false))
 	}
 	return v
 }
@@ -256,7 +256,7 @@ func (h *Handler) details(w http.ResponseWriter, r *http.Request, ev *event) err
 		return err
 	}
 	if v.Account.Sandbox {
-		return &deniedError{reason: "This is a sandbox account, which anyone may use: it stays as it is. Nothing was done.", retry: detailsPath}
+		return &deniedError{reason: "account.sandbox", retry: detailsPath}
 	}
 	switch form.First("action") {
 	case "name":
@@ -357,7 +357,7 @@ func (h *Handler) data(w http.ResponseWriter, r *http.Request, ev *event) error 
 		return h.export(w, r, ev, v)
 	case "delete":
 		if v.Account.Sandbox {
-			return &deniedError{reason: "This is a sandbox account, which anyone may use: it stays as it is. Nothing was done.", retry: dataPath}
+			return &deniedError{reason: "account.sandbox", retry: dataPath}
 		}
 		typed, err := signin.NormalUsername(form.First("username"))
 		if err != nil || typed != v.Account.Username {

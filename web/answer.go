@@ -25,7 +25,7 @@ func (e *httpError) Error() string { return e.description }
 
 // deniedError is a page that was refused for the person's own safety.
 type deniedError struct {
-	reason string
+	reason string // the key of a sentence
 	retry  string
 }
 
@@ -140,7 +140,7 @@ func appendField(b []byte, sep byte, name, value string) []byte {
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err error) {
 	var denied *deniedError
 	if errors.As(err, &denied) {
-		ev.code, ev.why, ev.detail = accessDenied, whyPage, denied.reason
+		ev.code, ev.why, ev.detail = accessDenied, whyPage, h.Pages.inEnglish(denied.reason)
 		h.render(w, r, ev, http.StatusForbidden, &DeniedPage{Reason: denied.reason, Retry: denied.retry})
 		return
 	}

@@ -52,7 +52,7 @@ func (h *Handler) deviceAuthorization(w http.ResponseWriter, r *http.Request, ev
 func (h *Handler) devicePage(w http.ResponseWriter, r *http.Request, ev *event) error {
 	params, err := oauth.ParseForm(r.URL.RawQuery)
 	if err != nil {
-		return &deniedError{reason: "This address is broken."}
+		return &deniedError{reason: "denied.broken_address"}
 	}
 	browser, ok := h.browserCookie(r, flowCookie)
 	if !ok {
@@ -69,7 +69,7 @@ func (h *Handler) deviceCode(w http.ResponseWriter, r *http.Request, ev *event) 
 		return err
 	}
 	if f.Device == nil {
-		return &deniedError{reason: "This page was not for a device. Nothing was done.", retry: f.startAgain()}
+		return &deniedError{reason: "denied.not_for_device", retry: f.startAgain()}
 	}
 	f.Device = &deviceFlow{Code: firstRunes(form.First("user_code"), maxTyped), Compared: true}
 	return h.goOn(w, r, ev, f)
@@ -101,10 +101,10 @@ func (h *Handler) nextDevice(w http.ResponseWriter, r *http.Request, ev *event, 
 			return err
 		}
 		h.logRefusal(ev, refusal)
-		d.Problem = "No device shows this code now. Compare it letter by letter; if it is the same, start again on the device."
+		d.Problem = "problem.device_code"
 		code := http.StatusBadRequest
 		if refusal.Refusal == oauth.TooManyRequests {
-			d.Problem, code = "Too many codes that no device shows were typed here. Wait ten minutes, then start again on the device.", http.StatusTooManyRequests
+			d.Problem, code = "problem.device_codes", http.StatusTooManyRequests
 			w.Header().Set("Retry-After", strconv.Itoa(int(refusal.RetryAfter.Seconds())+1))
 		}
 		d.Compared = false
@@ -119,7 +119,7 @@ func (h *Handler) nextDevice(w http.ResponseWriter, r *http.Request, ev *event, 
 	}
 	p := &ConsentPage{App: NewAppView(pending.App), Account: NewAccountView(&who.Account), Flow: text, Device: shownCode(d.Code), Details: pending.Details, APIs: pending.APIs}
 	for _, name := range pending.Scope {
-		p.Scopes = append(p.Scopes, ScopeView{Name: name, Description: h.scopes[name]})
+		p.Scopes = append(p.Scopes, h.scopeView(name, false))
 	}
 	h.render(w, r, ev, http.StatusOK, p)
 	return nil

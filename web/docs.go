@@ -98,7 +98,7 @@ type ErrorsPage struct {
 }
 
 func (*ErrorsPage) template() string     { return "docs-errors" }
-func (*ErrorsPage) headers() pageHeaders { return pageHeaders{} }
+func (*ErrorsPage) headers() pageHeaders { return pageHeaders{English: true} }
 
 // ErrorCode is one error code. The sentences about it are those of text/ whose
 // keys are "errors." and the code with "_means", "_cause" and "_mend".

@@ -23,7 +23,7 @@ type DocsPage struct {
 }
 
 func (*DocsPage) template() string     { return "docs" }
-func (*DocsPage) headers() pageHeaders { return pageHeaders{} }
+func (*DocsPage) headers() pageHeaders { return pageHeaders{English: true} }
 
 // DocsStep is one of the six steps.
 type DocsStep struct {

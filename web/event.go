@@ -37,6 +37,8 @@ type event struct {
 	why        string // the reason behind it, for metrics
 	detail     string // for the log only
 	note       string // something worth a line of its own
+	locales    string // the languages that the app wishes for the person
+	back       string // the address of the page, where it is not the request's
 	level      slog.Level
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -27,6 +28,8 @@ type flow struct {
 	CrossSite bool `json:"cross_site,omitempty"`
 	// Browser is the SHA-256 of the flow cookie of the browser that began it.
 	Browser []byte `json:"browser"`
+	// Locales are the languages that the app wishes for the person.
+	Locales string `json:"locales,omitempty"`
 	// Begun is when it began, Expires until when its pages are good.
 	Begun   time.Time `json:"begun"`
 	Expires time.Time `json:"expires"`
@@ -90,16 +93,16 @@ func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
 	f := new(flow)
 	plain, err := h.Ring.Open(seal.Flow, text, now)
 	if err != nil || json.Unmarshal(plain, f) != nil {
-		return nil, &deniedError{reason: "This page was not made by this server, or only a part of it arrived. Nothing was done."}
+		return nil, &deniedError{reason: "denied.not_ours"}
 	}
 	// Login CSRF, and consent in another's name: what began in one browser
 	// ends in that browser (RFC 6749 §10.12).
 	browser, ok := h.browserCookie(r, flowCookie)
 	if !ok || subtle.ConstantTimeCompare(browser[:], f.Browser) != 1 {
-		return nil, &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done.", retry: f.startAgain()}
+		return nil, &deniedError{reason: "denied.other_browser", retry: f.startAgain()}
 	}
 	if !now.Before(f.Expires) {
-		return nil, &deniedError{reason: "This page was open for too long. Nothing was done.", retry: f.startAgain()}
+		return nil, &deniedError{reason: "denied.too_long", retry: f.startAgain()}
 	}
 	return f, nil
 }
@@ -143,6 +146,12 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, ev *event, req *
 	}
 	f := &flow{Query: req.Query(), Standard: req.Standard, Browser: browser[:], Begun: h.Engine.Now(),
 		CrossSite: !ownSite(r)}
+	if r.Method == http.MethodPost {
+		// Another site's form cannot be sent once more by us; the flow can be gone on with.
+		if text, err := h.sealFlowWhole(*f); err == nil {
+			ev.back = h.prefix + "/continue?flow=" + url.QueryEscape(text)
+		}
+	}
 	// The request is shown to the engine as it came, with what is wrong in it.
 	return h.next(w, r, ev, f, req, oauth.Actor{})
 }
@@ -162,12 +171,13 @@ func ownSite(r *http.Request) bool {
 func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) error {
 	params, err := oauth.ParseForm(r.URL.RawQuery)
 	if err != nil {
-		return &deniedError{reason: "This address is broken."}
+		return &deniedError{reason: "denied.broken_address"}
 	}
 	f, err := h.openFlow(r, params.First("flow"))
 	if err != nil {
 		return err
 	}
+	ev.locales = f.Locales
 	switch {
 	case f.Proven != nil:
 		return h.showCode(w, r, ev, f, nil)
@@ -203,6 +213,8 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 	}
 	named := req.RequestURI
 	answer, err := h.Engine.Authorize(r.Context(), req, who)
+	f.Locales = firstRunes(req.OpenID.UILocales, maxWishes) // a pushed request is known by now
+	ev.locales = f.Locales
 	if err != nil {
 		return err
 	}

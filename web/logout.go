@@ -31,6 +31,7 @@ func (h *Handler) logout(w http.ResponseWriter, r *http.Request, ev *event) erro
 			return err
 		}
 	}
+	ev.locales = params.First("ui_locales")
 	req := oauth.ReadLogout(&params)
 	signedIn, err := h.sessions(r)
 	if err != nil {
@@ -87,7 +88,7 @@ func (h *Handler) openCarried(text string) (oauth.Params, error) {
 	now := h.Engine.Now()
 	plain, err := h.Ring.Open(seal.Flow, text, now)
 	if err != nil || json.Unmarshal(plain, &f) != nil || f.Logout == "" || !now.Before(f.Expires) {
-		return oauth.Params{}, &deniedError{reason: "This address is not complete, or not good any more. Nothing was done.", retry: "/sign-out"}
+		return oauth.Params{}, &deniedError{reason: "denied.address_over", retry: "/sign-out"}
 	}
 	return oauth.ParseForm(f.Logout)
 }

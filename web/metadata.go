@@ -50,6 +50,8 @@ type metadata struct {
 	ClientDocuments       bool     `json:"client_id_metadata_document_supported,omitempty"`      // client ID metadata documents
 	Documentation         string   `json:"service_documentation"`
 	Languages             []string `json:"ui_locales_supported"`
+	Policy                string   `json:"op_policy_uri,omitempty"`
+	Terms                 string   `json:"op_tos_uri,omitempty"`
 	SubjectTypes          []string `json:"subject_types_supported"`                              // OpenID Connect Discovery §3
 	ResponseAlgorithms    []string `json:"authorization_signing_alg_values_supported,omitempty"` // JARM §4
 	IDTokenAlgorithms     []string `json:"id_token_signing_alg_values_supported,omitempty"`
@@ -107,7 +109,9 @@ func (h *Handler) newMetadata() ([]byte, error) {
 		RequirePAR:            offers.RequirePAR,
 		ClientDocuments:       offers.ClientDocuments,
 		Documentation:         at("/docs"),
-		Languages:             []string{"en"},
+		Languages:             h.Pages.Languages(),
+		Policy:                h.Pages.look.Privacy,
+		Terms:                 h.Pages.look.Terms,
 		SubjectTypes:          []string{"public"},
 		ResponseAlgorithms:    offers.Algorithms,
 		IDTokenAlgorithms:     offers.Algorithms,

@@ -45,7 +45,7 @@ func readDescription(t *testing.T, f *fixture) (validator.Validator, map[string]
 	check(t, err)
 	v, errs := validator.NewValidator(document, config.WithStrictMode(), config.WithFormatAssertions(), config.WithURLEncodedBodyValidation(), config.WithOpenAPIMode(),
 		// What every server sends, or a proxy may add, needs no description.
-		config.WithStrictIgnoredHeadersExtra("vary", "x-content-type-options", "pragma", "cache-control", "x-request-id", "content-security-policy",
+		config.WithStrictIgnoredHeadersExtra("vary", "content-language", "x-content-type-options", "pragma", "cache-control", "x-request-id", "content-security-policy",
 			"referrer-policy", "x-frame-options", "cross-origin-resource-policy", "permissions-policy", "cross-origin-opener-policy", "retry-after"))
 	if len(errs) > 0 {
 		t.Fatal(errs)

@@ -34,7 +34,8 @@ type Options struct {
 	// Requests takes one line of JSON for each request, in one Write. It must
 	// not block; Lines does not.
 	Requests io.Writer
-	// Scopes gives scope names the sentences of the consent page.
+	// Scopes gives scope names the sentences of the consent page. A name with "#" and a
+	// language's tag behind it has the sentence in that language.
 	Scopes []symbolon.Scope
 	// TrustedProxies are the peers whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
@@ -56,14 +57,17 @@ type Options struct {
 // Handler answers every request of the server.
 type Handler struct {
 	Options
-	issuer  string
-	prefix  string // the path of the issuer, in front of every path of ours
-	secure  bool   // the issuer is https, so cookies are for https only
-	routes  map[string]*route
-	cross   *http.CrossOriginProtection
-	scopes  map[string]string
-	leaving atomic.Bool
-	served  atomic.Uint64
+	issuer string
+	prefix string // the path of the issuer, in front of every path of ours
+	secure bool   // the issuer is https, so cookies are for https only
+	routes map[string]*route
+	cross  *http.CrossOriginProtection
+	// scopes has the sentences in English, or in whatever language the owner wrote them,
+	// and translated those in other languages, by name and tag.
+	scopes     map[string]string
+	translated map[string]map[string]string
+	leaving    atomic.Bool
+	served     atomic.Uint64
 	// inFlight is how many requests are being answered; tell, unless nil, is told
 	// of each that was.
 	inFlight atomic.Int64
@@ -94,15 +98,13 @@ func New(o Options) (*Handler, error) {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
 	h.prefix = base.Path
-	for _, s := range o.Scopes {
-		h.scopes[s.Name] = s.Description
-	}
+	h.readScopes(o.Scopes)
 	// Behind a proxy that ends TLS, the Host we see may lack what the browser
 	// sees; the issuer is what it must have come from.
 	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
-	if h.passkeys, err = signin.NewPasskeys(h.issuer); err != nil {
+	if h.passkeys, err = signin.NewPasskeys(h.issuer, h.Pages.look.Name); err != nil {
 		return nil, err
 	}
 	if h.docs, err = newDocs(h.issuer); err != nil {

@@ -102,7 +102,7 @@ func (h *Handler) ownForm(w http.ResponseWriter, r *http.Request, ev *event, fre
 	}
 	own, _ := url.Parse(f.Own)
 	if own == nil || own.Path != ev.route || f.Chosen == "" {
-		return nil, nil, &deniedError{reason: "This form is of another page. Nothing was done.", retry: f.startAgain()}
+		return nil, nil, &deniedError{reason: "denied.other_page", retry: f.startAgain()}
 	}
 	signedIn, err := h.sessions(r)
 	if err != nil {

@@ -29,6 +29,10 @@ type pageHeaders struct {
 	Flow bool
 	// Scripts is set where the page has a script, which is one of static/.
 	Scripts bool
+	// English is set for pages that are for developers, and in English alone.
+	English bool
+	// Once is set where drawing the page a second time would not show the same.
+	Once bool
 }
 
 // AppView is an app as a page shows it. Every field may be hostile.
@@ -158,6 +162,8 @@ func Initials(name string) string {
 type ScopeView struct {
 	Name        string
 	Description string
+	// Local has the descriptions in other languages, by their tags; it may be nil.
+	Local map[string]string
 	// New is set when the app asks for it for the first time (see
 	// ConsentPage.Growth).
 	New bool
@@ -171,7 +177,8 @@ type SignInPage struct {
 	App *AppView
 	// Username is filled in: what was typed before, or a login_hint.
 	Username string
-	// Error is a sentence that says why the last attempt was refused, or empty.
+	// Error is the key of a sentence that says why the last attempt was refused, or
+	// empty.
 	Error string
 	// Wait is how many seconds until the next attempt is heard, or 0.
 	Wait int
@@ -226,7 +233,7 @@ func (p *CodePage) headers() pageHeaders {
 type SecurityPage struct {
 	Visit   VisitView
 	Account AccountView
-	// AppSince is the day on which the authenticator app was set up, or empty.
+	// AppSince is the day (2026-05-03) on which the authenticator app was set up, or empty.
 	AppSince string
 	// Recovery is how many recovery codes are left.
 	Recovery int
@@ -244,7 +251,7 @@ func (p *SecurityPage) headers() pageHeaders { return pageHeaders{Scripts: p.Off
 // PasskeyView is a passkey as a page shows it. Its name may be hostile.
 type PasskeyView struct {
 	ID, Name string
-	// Added and Used are days; Used is empty for one that was never used.
+	// Added and Used are days (2026-05-03); Used is empty for one that was never used.
 	Added, Used string
 	// Copied says that it is kept on several devices.
 	Copied bool
@@ -279,7 +286,7 @@ type RecoveryPage struct {
 }
 
 func (*RecoveryPage) template() string     { return "recovery" }
-func (*RecoveryPage) headers() pageHeaders { return pageHeaders{} }
+func (*RecoveryPage) headers() pageHeaders { return pageHeaders{Once: true} }
 
 // ChoosePage asks which account to connect. It posts to /choose: flow, and
 // account, which is an id or "other"; or action "cancel".
@@ -327,9 +334,10 @@ func (*ConsentPage) headers() pageHeaders { return pageHeaders{Leads: true, Flow
 // DeniedPage says that something was refused where no app can be told: a page
 // that belongs to another browser, that has expired, that was left.
 type DeniedPage struct {
-	// Title is what happened, in a few words; empty for the general one.
+	// Title is the key of a sentence that says what happened, in a few words; empty for
+	// the general one.
 	Title string
-	// Reason is a sentence or two for the person.
+	// Reason is the key of a sentence or two for the person.
 	Reason string
 	// Retry is where to start again, a path of this server or an https URL,
 	// or empty.
@@ -345,11 +353,12 @@ type ErrorPage struct {
 	Status int
 	// Code is the RFC's code, such as "invalid_request".
 	Code string
-	// Title is what is wrong in a few words, Description in a sentence.
+	// Title is the key of what is wrong in a few words. Description is the sentence that
+	// developers get, in English.
 	Title       string
 	Description string
-	// WhoMends is who can mend it, as the subject of a sentence ("The developer
-	// of the app"); How is a sentence that says what to do.
+	// WhoMends is the key of a heading that says who can mend it; How that of a sentence
+	// that says what to do.
 	WhoMends string
 	How      string
 	// Mismatch is set when the redirect URI is none of those registered.

@@ -38,16 +38,16 @@ var ownPages = []ownPage{
 
 // Moment is a time as a page shows it.
 type Moment struct {
-	// Day is for people, with the time of day, in UTC; Machine is RFC 3339. Both are
-	// empty for none.
-	Day, Machine string
+	// Day is the date as 2026-05-03, Clock the time of day as 14:05, both in UTC. Both
+	// are empty for none.
+	Day, Clock string
 }
 
 func newMoment(t time.Time) Moment {
 	if t.IsZero() {
 		return Moment{}
 	}
-	return Moment{t.UTC().Format("2 January 2006, 15:04 UTC"), t.UTC().Format(time.RFC3339)}
+	return Moment{t.UTC().Format(dayForm), t.UTC().Format("15:04")}
 }
 
 // AccountPage shows the connections of an account and where it is signed in. It posts to

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -8,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +59,7 @@ func newChromium(t *testing.T) context.Context {
 }
 
 // serveSamples serves sample n of pageSamples at /n, with the headers of real
-// pages.
+// pages, in the language of ?lang.
 func serveSamples(t *testing.T, p *Pages) *httptest.Server {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -69,7 +72,8 @@ func serveSamples(t *testing.T, p *Pages) *httptest.Server {
 	})
 	for i, sample := range pageSamples() {
 		mux.HandleFunc(fmt.Sprintf("GET /%d", i), func(w http.ResponseWriter, r *http.Request) {
-			if err := p.Render(w, r, http.StatusOK, sample); err != nil {
+			lang := cmp.Or(r.URL.Query().Get("lang"), firstLanguage)
+			if err := p.render(w, r, http.StatusOK, sample, lang, r.URL.RequestURI()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -163,6 +167,79 @@ func TestPagesInChromium(t *testing.T) {
 			}
 			if shots != "" {
 				keepShot(ctx, t, filepath.Join(shots, name+".png"))
+			}
+		}
+	}
+}
+
+// TestLanguagesInChromium opens every page in Czech, whose words are longer, and from
+// right to left, on a phone. SYMBOLON_SHOTS keeps pictures of both, and of an owner's look.
+func TestLanguagesInChromium(t *testing.T) {
+	texts := pseudo(t, "ar-XB")
+	for name, file := range pseudo(t, "ar-XB") {
+		// In letters that run from right to left, as far as there are some for ours.
+		file.Data = regexp.MustCompile(`⟦[^⟧]*⟧`).ReplaceAllFunc(file.Data, func(s []byte) []byte {
+			inside := 0
+			return bytes.Map(func(r rune) rune {
+				switch {
+				case r == '⟦' || r == '⟧':
+					return -1
+				case r == '{':
+					inside++
+				case r == '}':
+					inside--
+				case inside == 0 && 'a' <= r && r <= 'z':
+					return []rune("אבגדהוזחטיכלמנסעפצקרשתךםןף")[r-'a']
+				case inside == 0 && 'A' <= r && r <= 'Z':
+					return []rune("אבגדהוזחטיכלמנסעפצקרשתךםןף")[r-'A']
+				}
+				return r
+			}, s)
+		})
+		texts[name] = file
+	}
+	pages, err := NewPages("", Appearance{Texts: texts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := NewPages("", Appearance{Name: "Weather Station", Logo: []byte(svgHead + `<circle cx="5" cy="5" r="5" fill="#7a1fa2"/></svg>`), Accent: "#7a1fa2", Second: "#c2185b",
+		Imprint: "https://owner.example/", Privacy: "https://owner.example/", Terms: "https://owner.example/", Help: "https://owner.example/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := newChromium(t)
+	shots := os.Getenv("SYMBOLON_SHOTS")
+	screens := []screen{{"phone-light", 320, 640, "light", 1}}
+	if shots != "" {
+		screens = append(screens, screen{"desktop-dark", 1280, 860, "dark", 1}, screen{"phone-dark", 390, 800, "dark", 1}, screen{"desktop-light", 1280, 860, "light", 1})
+	}
+	for _, c := range []struct {
+		name, lang string
+		pages      *Pages
+	}{{"cs", "cs", pages}, {"rtl", "ar-XB", pages}, {"own", "cs", own}} {
+		server := serveSamples(t, c.pages)
+		for _, screen := range screens {
+			seen := map[string]bool{}
+			for i, sample := range pageSamples() {
+				again := seen[sample.template()] && sample.template() != "consent"
+				seen[sample.template()] = true
+				if sample.headers().English || shots == "" && (again || c.name == "own" && i > 3) {
+					continue
+				}
+				name := fmt.Sprintf("%s-%02d-%s-%s", c.name, i, sample.template(), screen.name)
+				if err := show(ctx, screen, fmt.Sprintf("%s/%d?lang=%s", server.URL, i, c.lang)); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				found, err := chromedp.Run(ctx, chromedp.Evaluate[onPage](look))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if found.Overflow > 0 || len(found.Small) > 0 || found.Headings != 1 || !found.Styled || len(found.Unnamed) > 0 {
+					t.Errorf("%s: %+v", name, found)
+				}
+				if shots != "" {
+					keepShot(ctx, t, filepath.Join(shots, name+".png"))
+				}
 			}
 		}
 	}

@@ -21,7 +21,7 @@ type FormPostPage struct {
 
 func (*FormPostPage) template() string { return "form-post" }
 func (*FormPostPage) headers() pageHeaders {
-	return pageHeaders{Leads: true, Flow: true, Scripts: true}
+	return pageHeaders{Leads: true, Flow: true, Scripts: true, Once: true}
 }
 
 // callBack is step 2: it sends the browser to the app with the answer.

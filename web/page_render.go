@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -19,42 +20,72 @@ var pageFiles embed.FS
 type Pages struct {
 	static *Static
 	prefix string // the path of the issuer, in front of every path of ours
+	look   Appearance
+	made   *readyLook
+	speech *speech
 	// sets are the templates by language and by Page.template.
 	sets map[string]map[string]*template.Template
 }
-
-// languages are those of text/, the first being the one to fall back on.
-var languages = []string{"en"}
 
 // NewPages returns the pages of a server whose issuer has this path, which is
 // empty or begins with a slash and does not end with one.
 //
 // It reads the templates and the texts, and executes every template with
 // sample data. A template that is broken, or names a sentence that is missing,
-// is an error here and never before a person.
-func NewPages(prefix string) (*Pages, error) {
+// is an error here and never before a person. An error of kind Invalid is about the
+// appearance.
+func NewPages(prefix string, a Appearance) (*Pages, error) {
 	static, err := NewStatic()
 	if err != nil {
 		return nil, err
 	}
-	p := &Pages{static: static, prefix: prefix, sets: map[string]map[string]*template.Template{}}
-	for _, lang := range languages {
-		text, err := readTexts(lang)
-		if err != nil {
+	made, err := a.look()
+	if err != nil {
+		return nil, err
+	}
+	for name, content := range made.files {
+		if err := static.add(name, content); err != nil {
 			return nil, err
 		}
-		if p.sets[lang], err = p.parse(text); err != nil {
+	}
+	p := &Pages{static: static, prefix: prefix, look: a, made: made, speech: made.speech, sets: map[string]map[string]*template.Template{}}
+	for _, text := range p.speech.all {
+		if p.sets[text.lang], err = p.parse(text); err != nil {
 			return nil, err
 		}
 	}
 	for _, sample := range pageSamples() {
-		for _, lang := range languages {
-			if _, err := p.draw(lang, sample); err != nil {
+		for _, text := range p.speech.all {
+			if _, err := p.draw(text.lang, "/", sample); err != nil {
 				return nil, err
 			}
 		}
 	}
 	return p, nil
+}
+
+// Name is what the service calls itself to people.
+func (p *Pages) Name() string { return cmp.Or(p.look.Name, "Symbolon") }
+
+// Languages are the tags of those that pages are drawn in, the default first.
+func (p *Pages) Languages() []string {
+	var list []string
+	for _, t := range p.speech.all {
+		list = append(list, t.lang)
+	}
+	return list
+}
+
+// Sentence returns a sentence of the texts for what is no page, such as a letter: plain
+// text in a language, or in the default one when there is no such language. Args are
+// pairs of a name and a value.
+func (p *Pages) Sentence(lang, key string, args ...any) (string, error) {
+	text := p.speech.byLang[lang]
+	if text == nil {
+		text = p.speech.all[0]
+	}
+	s, err := text.plain(key, args...)
+	return strings.NewReplacer("\u2068", "", "\u2069", "").Replace(s), err
 }
 
 // Static returns the handler for "GET /static/".
@@ -106,7 +137,12 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"static":   p.staticURL,
 		"path":     func(path string) string { return p.prefix + path },
 		"name":     func(s string) template.HTML { return isolate(clean(s, maxName)) },
-		"sentence": func(s string) template.HTML { return isolate(clean(s, maxSentence)) },
+		"sentence": text.said,
+		"headline": text.headline,
+		"day":      text.day,
+		"scope":    text.scope,
+		"service":  func() string { return p.Name() },
+		"look":     func() lookView { return p.lookView() },
 		"oneline":  func(s string) string { return clean(s, maxName) },
 		"letters":  func(s string) string { return firstRunes(clean(s, 4), 2) },
 		"uri":      readableURI,
@@ -157,11 +193,25 @@ func newToken(state, app, account string) token {
 // Render answers a request with a page, drawn whole before the first byte is
 // sent. On an error, which is a fault of ours, nothing has been sent.
 func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page Page) error {
-	body, err := p.draw(languages[0], page)
+	return p.render(w, r, status, page, p.speech.all[0].lang, "")
+}
+
+// render is Render in a language; back is the address by which the page can be drawn
+// once more, in another, or "".
+func (p *Pages) render(w http.ResponseWriter, r *http.Request, status int, page Page, lang, back string) error {
+	headers := page.headers()
+	if headers.English {
+		lang, back = firstLanguage, ""
+	}
+	if headers.Once {
+		back = ""
+	}
+	body, err := p.draw(lang, back, page)
 	if err != nil {
 		return err
 	}
-	page.headers().set(w.Header())
+	headers.set(w.Header())
+	w.Header().Set("Content-Language", lang)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // the person has gone; there is no one to tell
@@ -169,15 +219,63 @@ func (p *Pages) Render(w http.ResponseWriter, r *http.Request, status int, page 
 	return nil
 }
 
+// frame is what the layout is drawn with: the page, and what stands around it.
+type frame struct {
+	Page Page
+	// Back is the address of the page, to which a choice of language leads; empty where
+	// there is none to be had.
+	Back      string
+	Languages []languageView
+}
+
+// languageView is a language in the choice at the foot of a page.
+type languageView struct {
+	Lang, Dir, Name string
+	Here            bool
+}
+
+// lookView is what the layout shows of the owner's appearance.
+type lookView struct {
+	Logo, LogoDark string // names in static/, or empty
+	Style          bool
+	HideName       bool
+	Links          []ownerLink // those that there are
+}
+
+// IconType is the type of the logo: a part of image/….
+func (v lookView) IconType() string {
+	if strings.HasSuffix(v.Logo, ".png") {
+		return "png"
+	}
+	return "svg+xml"
+}
+
+func (p *Pages) lookView() lookView {
+	v := lookView{Logo: p.made.logo, LogoDark: p.made.dark, Style: p.made.style, HideName: p.look.HideName}
+	for _, link := range p.look.links() {
+		if link.URL != "" {
+			v.Links = append(v.Links, link)
+		}
+	}
+	return v
+}
+
 // draw makes the HTML of a page.
-func (p *Pages) draw(lang string, page Page) ([]byte, error) {
+func (p *Pages) draw(lang, back string, page Page) ([]byte, error) {
 	t := p.sets[lang][page.template()]
 	if t == nil {
 		return nil, symbolon.Errorf(symbolon.Internal, "draw page", "no template %q in %s", page.template(), lang)
 	}
+	f := frame{Page: page}
+	if len(p.speech.all) > 1 && back != "" {
+		f.Back = back
+		for _, text := range p.speech.all {
+			f.Languages = append(f.Languages, languageView{Lang: text.lang, Dir: text.dir, Name: text.name, Here: text.lang == lang})
+		}
+	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout.html", page); err != nil {
-		return nil, symbolon.Wrap(symbolon.Internal, fmt.Sprintf("draw page %s", page.template()), err)
+	if err := t.ExecuteTemplate(&b, "layout.html", f); err != nil {
+		return nil, symbolon.Wrap(symbolon.Internal, fmt.Sprintf("draw page %s in %s", page.template(), lang), err)
 	}
 	return b.Bytes(), nil
 }

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,7 @@ import (
 
 func newPages(t testing.TB) *Pages {
 	t.Helper()
-	p, err := NewPages("")
+	p, err := NewPages("", Appearance{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,69 +46,6 @@ func TestEveryTemplateHasASample(t *testing.T) {
 	for _, file := range files {
 		if name := strings.TrimSuffix(strings.TrimPrefix(file, "pages/"), ".html"); !sampled[name] {
 			t.Errorf("no sample for %s", file)
-		}
-	}
-}
-
-func TestEverySentenceIsUsed(t *testing.T) {
-	p := newPages(t)
-	for _, lang := range languages {
-		text, err := readTexts(lang)
-		if err != nil {
-			t.Fatal(err)
-		}
-		used := map[string]bool{}
-		for _, page := range p.sets[lang] {
-			for _, part := range page.Templates() {
-				for _, key := range keysUsed(part.Tree) {
-					used[key] = true
-				}
-			}
-		}
-		for key, sentence := range text.sentence {
-			isUsed := used[key]
-			for i := range key {
-				isUsed = isUsed || used[key[:i]+"*"]
-			}
-			if !isUsed {
-				t.Errorf("%s: no page says %q", lang, key)
-			}
-			if sentence == "" {
-				t.Errorf("%s: %q is empty", lang, key)
-			}
-		}
-		if len(used) < 40 {
-			t.Errorf("only %d sentences were found to be used", len(used))
-		}
-	}
-}
-
-// All languages have the same sentences, with the same values in them.
-func TestLanguagesAgree(t *testing.T) {
-	value := regexp.MustCompile(`\{[a-z]+\}`)
-	first, err := readTexts(languages[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := fs.Glob(textFiles, "text/*.toml")
-	if err != nil || len(files) != len(languages) {
-		t.Errorf("%d files of texts for %d languages (%v)", len(files), len(languages), err)
-	}
-	for _, lang := range languages[1:] {
-		text, err := readTexts(lang)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for key, sentence := range first.sentence {
-			want, got := value.FindAllString(sentence, -1), value.FindAllString(text.sentence[key], -1)
-			slices.Sort(want)
-			slices.Sort(got)
-			if !slices.Equal(want, got) {
-				t.Errorf("%s: %q has %v, want %v", lang, key, got, want)
-			}
-		}
-		if len(text.sentence) != len(first.sentence) {
-			t.Errorf("%s has %d sentences, want %d", lang, len(text.sentence), len(first.sentence))
 		}
 	}
 }
@@ -446,10 +382,7 @@ func BenchmarkRenderConsent(b *testing.B) {
 // A sentence that is missing is found before the server serves anyone.
 func TestMissingSentenceRefusesToStart(t *testing.T) {
 	p := newPages(t)
-	text, err := readTexts("en")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := p.speech.byLang["en"]
 	if _, err := p.parse(text); err != nil {
 		t.Fatal(err)
 	}

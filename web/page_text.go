@@ -1,82 +1,168 @@
 package web
 
 import (
-	"embed"
 	"fmt"
 	"html/template"
 	"maps"
 	"slices"
 	"strings"
-	"text/template/parse"
+	"time"
 
-	"github.com/pelletier/go-toml/v2"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 
 	"github.com/symbolon/symbolon"
 )
-
-//go:embed text/*.toml
-var textFiles embed.FS
 
 // texts are the sentences of the pages in one language.
 type texts struct {
 	// lang is the BCP 47 tag for the lang attribute, dir "ltr" or "rtl".
 	lang, dir string
+	tag       language.Tag
+	// name is what the language calls itself.
+	name string
 	// sentence has the sentences by key ("consent.title"). "{name}" in one
 	// stands for a value.
 	sentence map[string]string
-}
-
-// readTexts reads text/<lang>.toml: tables of sentences.
-func readTexts(lang string) (*texts, error) {
-	raw, err := textFiles.ReadFile("text/" + lang + ".toml")
-	if err != nil {
-		return nil, symbolon.Wrap(symbolon.Internal, "read texts", err)
-	}
-	var tables map[string]map[string]string
-	if err := toml.Unmarshal(raw, &tables); err != nil {
-		return nil, symbolon.Wrap(symbolon.Internal, "read texts of "+lang, err)
-	}
-	t := &texts{lang: lang, dir: tables["language"]["dir"], sentence: map[string]string{}}
-	delete(tables, "language")
-	for table, sentences := range tables {
-		for key, sentence := range sentences {
-			t.sentence[table+"."+key] = sentence
-		}
-	}
-	if t.dir != "ltr" && t.dir != "rtl" {
-		return nil, symbolon.Errorf(symbolon.Internal, "read texts of "+lang, "language.dir is neither ltr nor rtl")
-	}
-	return t, nil
+	// plural has those that differ by a number, by its CLDR category ("one", "few"); the
+	// one for "other" is in sentence as well.
+	plural map[string]map[string]string
+	// fallback has the sentences that are missing here; nil in English.
+	fallback *texts
 }
 
 // markup returns a sentence as HTML. What stands between backticks is code. Args are pairs of a name and a value, which
 // replaces "{name}": cleaned, escaped and isolated, or as it is if it is
-// template.HTML.
+// template.HTML. A value named "day" that is a date is written out. The first value
+// that is an int chooses the plural.
 func (t *texts) markup(key string, args ...any) (template.HTML, error) {
-	s, err := t.fill(key, func(s string) string { return string(inline(s)) }, func(v any) string {
+	if t.lacks(key) {
+		s, err := t.fallback.markup(key, args...)
+		return template.HTML(`<span lang="` + t.fallback.lang + `" dir="` + t.fallback.dir + `">` + string(s) + `</span>`), err
+	}
+	s, err := t.fill(key, func(s string) string { return string(inline(s)) }, func(name string, v any) (string, error) {
 		switch v := v.(type) {
 		case template.HTML:
-			return string(v)
+			return string(v), nil
 		case int:
-			return fmt.Sprint(v)
-		default:
-			return string(isolate(clean(fmt.Sprint(v), maxName)))
+			return fmt.Sprint(v), nil
 		}
+		if text := fmt.Sprint(v); name == "day" && isDay(text) {
+			s, err := t.day(text)
+			return string(s), err
+		}
+		return string(isolate(clean(fmt.Sprint(v), maxName))), nil
 	}, args)
 	return template.HTML(s), err
 }
 
 // plain returns a sentence for places that take no markup, such as <title>.
 func (t *texts) plain(key string, args ...any) (string, error) {
-	return t.fill(key, func(s string) string { return s }, func(v any) string {
+	if t.lacks(key) {
+		return t.fallback.plain(key, args...)
+	}
+	return t.fill(key, func(s string) string { return s }, func(name string, v any) (string, error) {
+		text := fmt.Sprint(v)
+		if name == "day" && isDay(text) {
+			return t.plainDay(text)
+		}
 		// U+2068 and U+2069 are what <bdi> is in plain text.
-		return "\u2068" + clean(fmt.Sprint(v), maxName) + "\u2069"
+		return "\u2068" + clean(text, maxName) + "\u2069", nil
 	}, args)
+}
+
+func (t *texts) lacks(key string) bool {
+	_, ok := t.sentence[key]
+	return !ok && t.fallback != nil
+}
+
+// said returns a sentence that a handler chose, by its key, as HTML; what is no key is
+// text from elsewhere and stands as it is.
+func (t *texts) said(s string) (template.HTML, error) {
+	if t.known(s) {
+		return t.markup(s)
+	}
+	return isolate(clean(s, maxSentence)), nil
+}
+
+// scope says what a scope allows; "" when nobody said it.
+func (t *texts) scope(s ScopeView) (template.HTML, error) {
+	tag := t.tag
+	for ; tag != language.Und; tag = tag.Parent() {
+		if text := s.Local[tag.String()]; text != "" {
+			return isolate(clean(text, maxSentence)), nil
+		}
+	}
+	if key := "scope." + s.Name; t.isOwn(key, s.Description) {
+		return t.markup(key)
+	}
+	if s.Description == "" {
+		return "", nil
+	}
+	return isolate(clean(s.Description, maxSentence)), nil
+}
+
+// isOwn reports whether a sentence is the English one of a key, which has translations.
+func (t *texts) isOwn(key, sentence string) bool {
+	for t.fallback != nil {
+		t = t.fallback
+	}
+	own, ok := t.sentence[key]
+	return ok && own == sentence
+}
+
+// headline is said for <title>.
+func (t *texts) headline(s string) (string, error) {
+	if t.known(s) {
+		return t.plain(s)
+	}
+	return clean(s, maxName), nil
+}
+
+// known reports whether there is a sentence for a key, here or to fall back on.
+func (t *texts) known(key string) bool {
+	for ; t != nil; t = t.fallback {
+		if _, ok := t.sentence[key]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// dayForm is how a day is handed to a page, which writes it in its own language.
+const dayForm = time.DateOnly
+
+func isDay(s string) bool {
+	_, err := time.Parse(dayForm, s)
+	return err == nil
+}
+
+// day writes a date out: 2026-05-03 as "3 May 2026".
+func (t *texts) day(s string) (template.HTML, error) {
+	text, err := t.plainDay(s)
+	return template.HTML(`<time datetime="` + template.HTMLEscapeString(s) + `">` + template.HTMLEscapeString(text) + `</time>`), err
+}
+
+func (t *texts) plainDay(s string) (string, error) {
+	day, err := time.Parse(dayForm, s)
+	if err != nil {
+		return s, nil
+	}
+	if t.lacks("date.day") {
+		return t.fallback.plainDay(s)
+	}
+	as := func(s string) string { return s }
+	month, err := t.plain(fmt.Sprint("date.month_", int(day.Month())))
+	if err != nil {
+		return "", err
+	}
+	return t.fill("date.day", as, func(_ string, v any) (string, error) { return fmt.Sprint(v), nil },
+		[]any{"day", fmt.Sprint(day.Day()), "month", month, "year", fmt.Sprint(day.Year())})
 }
 
 // fill puts the sentence of key together: outer makes its own text, inner the
 // values that stand in it.
-func (t *texts) fill(key string, outer func(string) string, inner func(any) string, args []any) (string, error) {
+func (t *texts) fill(key string, outer func(string) string, inner func(string, any) (string, error), args []any) (string, error) {
 	rest, ok := t.sentence[key]
 	if !ok {
 		return "", symbolon.Errorf(symbolon.Internal, "page text", "no sentence %q in %s", key, t.lang)
@@ -84,6 +170,18 @@ func (t *texts) fill(key string, outer func(string) string, inner func(any) stri
 	values := map[string]any{}
 	for i := 0; i+1 < len(args); i += 2 {
 		values[fmt.Sprint(args[i])] = args[i+1]
+	}
+	counted := ""
+	if forms := t.plural[key]; forms != nil {
+		for i := 0; i+1 < len(args); i += 2 {
+			if n, ok := args[i+1].(int); ok {
+				counted = fmt.Sprint(args[i])
+				if form, ok := forms[category(t.tag, n)]; ok {
+					rest = form
+				}
+				break
+			}
+		}
 	}
 	var b strings.Builder
 	for {
@@ -97,94 +195,63 @@ func (t *texts) fill(key string, outer func(string) string, inner func(any) stri
 		if !ok || !known {
 			return "", symbolon.Errorf(symbolon.Internal, "page text", "%q of %s has a value %q that no one gives", key, t.lang, name)
 		}
-		delete(values, name)
-		b.WriteString(inner(value))
+		text, err := inner(name, value)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(text)
 		rest = after
 	}
+	for _, used := range valuesIn(t.sentence[key]) {
+		delete(values, used)
+	}
+	delete(values, counted) // "one is left" says it without
 	if len(values) > 0 {
 		return "", symbolon.Errorf(symbolon.Internal, "page text", "%q of %s leaves out %v", key, t.lang, slices.Sorted(maps.Keys(values)))
 	}
 	return b.String(), nil
 }
 
+// categories are those of CLDR's plural rules, as they are named in the files.
+var categories = map[plural.Form]string{plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
+
+// category returns the plural category of a number in a language.
+func category(tag language.Tag, n int) string {
+	const many = 10_000_000 // from here on only the last digits count
+	if n = max(n, -n); n >= many {
+		n = n%many + many
+	}
+	return categories[plural.Cardinal.MatchPlural(tag, n, 0, 0, 0, 0)]
+}
+
+// valuesIn returns the names of the values in a sentence, in their order.
+func valuesIn(sentence string) []string {
+	var names []string
+	for {
+		_, after, ok := strings.Cut(sentence, "{")
+		if !ok {
+			return names
+		}
+		name, after, ok := strings.Cut(after, "}")
+		if !ok {
+			return names
+		}
+		names, sentence = append(names, name), after
+	}
+}
+
 // has reports whether there is a sentence for a key that keysUsed returned.
 func (t *texts) has(key string) bool {
-	prefix, many := strings.CutSuffix(key, "*")
-	if !many {
-		_, ok := t.sentence[key]
-		return ok
-	}
-	for k := range t.sentence {
-		if strings.HasPrefix(k, prefix) {
+	for ; t != nil; t = t.fallback {
+		prefix, many := strings.CutSuffix(key, "*")
+		if _, ok := t.sentence[key]; ok && !many {
 			return true
+		}
+		for k := range t.sentence {
+			if many && strings.HasPrefix(k, prefix) {
+				return true
+			}
 		}
 	}
 	return false
-}
-
-// keysUsed returns the keys that a template names in calls of t and plain. Of a
-// key that is put together, as in (print "play.step_" .Number), it returns the
-// front with a star: "play.step_*".
-func keysUsed(tree *parse.Tree) []string {
-	var keys []string
-	var walk func(parse.Node)
-	list := func(l *parse.ListNode) {
-		if l != nil {
-			for _, n := range l.Nodes {
-				walk(n)
-			}
-		}
-	}
-	branch := func(b *parse.BranchNode) {
-		walk(b.Pipe)
-		list(b.List)
-		list(b.ElseList)
-	}
-	walk = func(n parse.Node) {
-		switch n := n.(type) {
-		case *parse.ListNode:
-			list(n)
-		case *parse.ActionNode:
-			walk(n.Pipe)
-		case *parse.TemplateNode:
-			if n.Pipe != nil {
-				walk(n.Pipe)
-			}
-		case *parse.IfNode:
-			branch(&n.BranchNode)
-		case *parse.RangeNode:
-			branch(&n.BranchNode)
-		case *parse.WithNode:
-			branch(&n.BranchNode)
-		case *parse.PipeNode:
-			for _, c := range n.Cmds {
-				walk(c)
-			}
-		case *parse.CommandNode:
-			if id, ok := n.Args[0].(*parse.IdentifierNode); ok && (id.Ident == "t" || id.Ident == "plain") && len(n.Args) > 1 {
-				keys = append(keys, keyOf(n.Args[1])...)
-			}
-			for _, a := range n.Args {
-				walk(a)
-			}
-		}
-	}
-	walk(tree.Root)
-	return keys
-}
-
-// keyOf returns the key, or the front of the key, that the argument of t or of
-// plain is.
-func keyOf(arg parse.Node) []string {
-	switch arg := arg.(type) {
-	case *parse.StringNode:
-		return []string{arg.Text}
-	case *parse.PipeNode:
-		if len(arg.Cmds) == 1 && len(arg.Cmds[0].Args) > 1 {
-			if front, ok := arg.Cmds[0].Args[1].(*parse.StringNode); ok {
-				return []string{front.Text + "*"}
-			}
-		}
-	}
-	return nil
 }

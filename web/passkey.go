@@ -40,7 +40,7 @@ func (h *Handler) signInPasskey(w http.ResponseWriter, r *http.Request, ev *even
 		return err
 	}
 	if account == nil {
-		try := &signInTry{Problem: "That passkey does not sign in here. Sign in in another way; at your account’s security page you see which passkeys there are."}
+		try := &signInTry{Problem: "problem.passkey"}
 		if only == "" {
 			return h.signInAgain(w, r, ev, f, try)
 		}
@@ -57,7 +57,7 @@ func (h *Handler) signInPasskey(w http.ResponseWriter, r *http.Request, ev *even
 // What it signed counts once, and the counter of the passkey is compared and set.
 func (h *Handler) checkPasskey(r *http.Request, ev *event, f *flow, typed string, only symbolon.AccountID, now time.Time) (*symbolon.Account, error) {
 	if h.passkeys == nil || len(f.Challenge) == 0 {
-		return nil, &deniedError{reason: "This page asked for no passkey. Nothing was done.", retry: f.startAgain()}
+		return nil, &deniedError{reason: "denied.asked_no_passkey", retry: f.startAgain()}
 	}
 	refused := func(err error) (*symbolon.Account, error) {
 		ev.code, ev.why, ev.detail = accessDenied, whySignIn, "passkey refused: "+err.Error()
@@ -108,7 +108,10 @@ func (h *Handler) addPasskey(w http.ResponseWriter, r *http.Request, ev *event, 
 	}
 	now := h.Engine.Now()
 	if name = passkeyName(name); name == "" {
-		name = "Passkey of " + day(now)
+		var err error
+		if name, err = h.Pages.Sentence(h.language(r, ev), "passkey.named", "day", day(now)); err != nil {
+			return err
+		}
 	}
 	var refusal error
 	added := false
@@ -133,7 +136,7 @@ func (h *Handler) addPasskey(w http.ResponseWriter, r *http.Request, ev *event, 
 		return err
 	case refusal != nil:
 		ev.detail = refusal.Error()
-		return &deniedError{reason: "That passkey was not taken: it was made for another page or another account, or without recognising you. Nothing was done.", retry: securityPath}
+		return &deniedError{reason: "denied.passkey_not_taken", retry: securityPath}
 	case added:
 		ev.detail = "a passkey was added"
 	}

@@ -3,7 +3,6 @@ package web
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
@@ -11,20 +10,29 @@ import (
 
 // readForm reads the form of one of our own pages and the flow in it.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params, *flow, error) {
-	var none oauth.Params
-	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
-		return none, nil, &deniedError{reason: "This page was not sent as a form. Nothing was done."}
-	}
-	body, err := readBody(w, r)
+	form, err := readPlainForm(w, r)
 	if err != nil {
-		return none, nil, err
-	}
-	form, err := oauth.ParseForm(string(body))
-	if err != nil {
-		return none, nil, &deniedError{reason: "This page has too many fields. Nothing was done."}
+		return form, nil, err
 	}
 	f, err := h.openFlow(r, form.First("flow"))
 	return form, f, err
+}
+
+// readPlainForm reads the form of one of our own pages.
+func readPlainForm(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
+	var none oauth.Params
+	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
+		return none, &deniedError{reason: "denied.not_a_form"}
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return none, err
+	}
+	form, err := oauth.ParseForm(string(body))
+	if err != nil {
+		return none, &deniedError{reason: "denied.too_many_fields"}
+	}
+	return form, nil
 }
 
 // goOn sends the browser to the next page of a flow, so that going back or
@@ -118,7 +126,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		p.Loopback = u.Scheme != "https"
 	}
 	for _, name := range answer.Scope {
-		p.Scopes = append(p.Scopes, ScopeView{Name: name, Description: h.scopes[name], New: p.Growth && answer.New.Has(name)})
+		p.Scopes = append(p.Scopes, h.scopeView(name, p.Growth && answer.New.Has(name)))
 	}
 	h.render(w, r, ev, http.StatusOK, p)
 	return nil
@@ -135,7 +143,7 @@ func (h *Handler) consent(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.answerDevice(w, r, ev, f, form.First("action"), form.First("label"))
 	}
 	if !f.Consent || f.Query == "" {
-		return &deniedError{reason: "This page was not a consent page. Nothing was done.", retry: f.startAgain()}
+		return &deniedError{reason: "denied.not_consent", retry: f.startAgain()}
 	}
 	req, err := f.request()
 	if err != nil {
@@ -167,7 +175,7 @@ func (h *Handler) home(w http.ResponseWriter, r *http.Request, ev *event) error 
 // render answers with a page.
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, ev *event, status int, p Page) {
 	ev.status = status
-	if err := h.Pages.Render(w, r, status, p); err != nil {
+	if err := h.Pages.render(w, r, status, p, h.language(r, ev), way(r, ev)); err != nil {
 		ev.status, ev.detail = http.StatusInternalServerError, err.Error()
 		w.WriteHeader(http.StatusInternalServerError)
 	}
@@ -202,29 +210,38 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 func explain(e *oauth.Error) (title, who, how string) {
 	switch {
 	case e.Mismatch != nil:
-		return "This address is not one of the app's", "The developer of the app", "Register the address that was sent, or send one that is registered, the same character by character."
+		return "error.title_mismatch", "error.who_developer", "error.how_mismatch"
 	case e.Refusal == oauth.UnknownClient:
-		return "No such app", "The developer of the app", "Compare the client_id in the link with the one that was shown when the app was registered."
+		return "error.title_unknown_client", "error.who_developer", "error.how_unknown_client"
 	case e.Refusal == oauth.InvalidDocument:
-		return "The app's own description cannot be used", "The developer of the app", "Mend the document at the address that the app uses as its client_id, as the sentence above says."
+		return "error.title_document", "error.who_developer", "error.how_document"
 	case e.Refusal == oauth.InvalidRequestURI:
-		return "This link cannot be used, or not any more", "You, or the developer of the app", "Go back to the app and start again from there; if that brings you here again, the developer must mend it."
+		return "error.title_request_uri", "error.who_you_or_developer", "error.how_request_uri"
 	case e.Refusal == oauth.AccessDenied:
-		return "Nothing was connected", "You", "Go back to the app and start again from there, if you want to."
+		return "error.title_access_denied", "error.who_you", "error.how_access_denied"
 	case e.Refusal == oauth.LoginRequired:
-		return "No one is signed in", "The developer of the app", "Send people here without prompt=none, so that they can sign in."
+		return "error.title_login_required", "error.who_developer", "error.how_login_required"
 	case e.Refusal == oauth.Unavailable || e.Refusal == oauth.TooManyRequests:
-		return "Not right now", "The operator of this server", "Wait a moment and load this page again. Nothing was lost."
+		return "error.title_unavailable", "error.who_operator", "error.how_unavailable"
 	case e.Refusal == oauth.ServerError:
-		return "Something broke here", "The operator of this server", "Tell them the request id below: the cause is in the log under it."
+		return "error.title_server_error", "error.who_operator", "error.how_server_error"
 	default:
-		return "The app sent a request that cannot be understood", "The developer of the app", "Change the link that the app sends people to, as the sentence above says."
+		return "error.title_request", "error.who_developer", "error.how_request"
 	}
 }
 
 func (h *Handler) httpErrorPage(ev *event, e *httpError) *ErrorPage {
 	p := &ErrorPage{Status: e.status, Code: e.code, Description: e.description, RequestID: ev.id, DocsURL: "/docs/errors#" + e.code,
-		WhoMends: "Whoever made the link", How: "Check the address, or go back to where you came from."}
-	p.Title = strings.ToUpper(http.StatusText(e.status)[:1]) + strings.ToLower(http.StatusText(e.status)[1:])
+		WhoMends: "error.who_link", How: "error.how_link"}
+	switch e.status {
+	case http.StatusNotFound:
+		p.Title = "error.title_not_found"
+	case http.StatusMethodNotAllowed:
+		p.Title = "error.title_method"
+	case http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		p.Title = "error.title_too_large"
+	default:
+		p.Title = "error.title_bad_request"
+	}
 	return p
 }

@@ -24,7 +24,7 @@ func (p *playground) arrive(w http.ResponseWriter, r *http.Request, ev *event) e
 	}
 	s, ok := p.open(r)
 	if !ok {
-		return &deniedError{reason: "This is the playground's redirect URI, and this browser has begun nothing in the playground. What came was not used.", retry: playPath}
+		return &deniedError{reason: "denied.playground_stranger", retry: playPath}
 	}
 	e := exchange{Step: 2, Status: http.StatusSeeOther, Request: arrival(r)}
 	state, code := params.First("state"), params.First("code")

@@ -24,7 +24,7 @@ type PlaygroundPage struct {
 }
 
 func (*PlaygroundPage) template() string     { return "playground" }
-func (*PlaygroundPage) headers() pageHeaders { return pageHeaders{} }
+func (*PlaygroundPage) headers() pageHeaders { return pageHeaders{English: true} }
 
 // verdicts name the sentences that say what an exchange means: those of text/
 // whose keys begin with "play.verdict_".

@@ -16,7 +16,7 @@ import (
 // that was done, so that loading the page again sends nothing twice.
 func (p *playground) act(w http.ResponseWriter, r *http.Request, ev *event) error {
 	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
-		return &deniedError{reason: "This page was not sent as a form. Nothing was done.", retry: playPath}
+		return &deniedError{reason: "denied.not_a_form", retry: playPath}
 	}
 	body, err := readBody(w, r)
 	if err != nil {
@@ -24,11 +24,11 @@ func (p *playground) act(w http.ResponseWriter, r *http.Request, ev *event) erro
 	}
 	form, err := oauth.ParseForm(string(body))
 	if err != nil {
-		return &deniedError{reason: "This page has too many fields. Nothing was done.", retry: playPath}
+		return &deniedError{reason: "denied.too_many_fields", retry: playPath}
 	}
 	s, ok := p.open(r)
 	if !ok {
-		return &deniedError{reason: "This browser did not keep the playground's cookie, in which everything lies, or the server has new keys. Nothing was done.", retry: playPath}
+		return &deniedError{reason: "denied.playground_cookie", retry: playPath}
 	}
 	action := form.First("action")
 	if action == "reset" {

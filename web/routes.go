@@ -73,6 +73,7 @@ func (h *Handler) table() map[string]*route {
 		{path: "/consent", post: h.consent, kind: people},
 		{path: "/device", get: h.devicePage, post: h.deviceCode, kind: people},
 		{path: "/continue", get: h.proceed, kind: people},
+		{path: "/language", post: h.chooseLanguage, kind: people},
 		{path: "/sign-out", get: h.signOutPage, post: h.signOut, kind: people},
 		{path: "/signed-out", get: h.signedOutPage, kind: people},
 
@@ -237,7 +238,7 @@ func (h *Handler) dispatch(w http.ResponseWriter, r *http.Request, ev *event, rt
 	}
 	if rt.kind == people {
 		if err := h.cross.Check(r); err != nil {
-			return &deniedError{reason: "The request came from another site. Nothing was done."}
+			return &deniedError{reason: "denied.other_site"}
 		}
 	}
 	return handle(w, r, ev)

@@ -70,7 +70,7 @@ func (h *Handler) showCode(w http.ResponseWriter, r *http.Request, ev *event, f 
 	return nil
 }
 
-const accountChanged = "This account was disabled or changed meanwhile. Try again, or ask whoever runs this service."
+const accountChanged = "problem.account_changed"
 
 // account reads an account, or nil when there is none that may sign in.
 func (h *Handler) account(ctx context.Context, id symbolon.AccountID) (*symbolon.Account, error) {
@@ -101,7 +101,7 @@ func (h *Handler) signInCode(w http.ResponseWriter, r *http.Request, ev *event) 
 		return err
 	}
 	if session == nil {
-		return h.signInAgain(w, r, ev, f, &signInTry{Problem: "That took too long. Sign in once more."})
+		return h.signInAgain(w, r, ev, f, &signInTry{Problem: "problem.took_too_long"})
 	}
 	ev.account = session.Account
 	if passkey {
@@ -155,7 +155,7 @@ func (h *Handler) awaited(r *http.Request, f *flow, passkey bool) (*symbolon.Ses
 		}
 		return nil, nil
 	}
-	return nil, &deniedError{reason: "This page asked for no code. Nothing was done.", retry: f.startAgain()}
+	return nil, &deniedError{reason: "denied.asked_no_code", retry: f.startAgain()}
 }
 
 // maxRaces bounds how often a change of an account is tried again, because another
@@ -168,7 +168,7 @@ const maxRaces = 20
 func (h *Handler) checkCode(r *http.Request, ev *event, id symbolon.AccountID, typed string) (*symbolon.Account, *signInTry, error) {
 	code, ok := signin.ReadCode(typed)
 	if !ok {
-		return nil, &signInTry{Problem: "That is no code. The app shows six digits; a recovery code has sixteen letters and digits."}, nil
+		return nil, &signInTry{Problem: "problem.no_code"}, nil
 	}
 	device := h.device(r)
 	key, known := "code "+string(id), device.knows(id) // no username has a space
@@ -221,7 +221,7 @@ func (h *Handler) checkCode(r *http.Request, ev *event, id symbolon.AccountID, t
 }
 
 func wrongCode() *signInTry {
-	return &signInTry{Problem: "That code is wrong, or was used before. Wait until the app shows another, or use a recovery code."}
+	return &signInTry{Problem: "problem.code"}
 }
 
 // spendCode takes a right code out of the account's factors.

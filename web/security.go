@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -79,8 +80,8 @@ func lacksProof(who *symbolon.SignedIn) bool {
 	return !who.Account.Factors.Empty() && who.Session.ACR != oauth.ACRTwo && who.Session.ACR != oauth.ACRPasskey
 }
 
-// day is a date as pages show it, in UTC.
-func day(t time.Time) string { return t.UTC().Format("2 January 2006") }
+// day is a date as it is handed to a page, which writes it out in its language: in UTC.
+func day(t time.Time) string { return t.UTC().Format(dayForm) }
 
 // nextSecurity goes on with a flow that began at the page of an account's security.
 func (h *Handler) nextSecurity(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
@@ -105,7 +106,7 @@ func (h *Handler) nextSecurity(w http.ResponseWriter, r *http.Request, ev *event
 	if err != nil {
 		return symbolon.Wrap(symbolon.Internal, "security page", err)
 	}
-	p := &SetupPage{Account: NewAccountView(&who.Account), Secret: signin.AppSecretText(f.Setup), Link: signin.AppLink(f.Setup, service.Host, who.Account.Username)}
+	p := &SetupPage{Account: NewAccountView(&who.Account), Secret: signin.AppSecretText(f.Setup), Link: signin.AppLink(f.Setup, cmp.Or(h.Pages.look.Name, service.Host), who.Account.Username)}
 	if p.QRSize, p.QRPath, err = signin.QRCode(p.Link); err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request, ev *event) er
 		return err
 	}
 	if !f.Security || f.Chosen == "" {
-		return &deniedError{reason: "This page was not about an account’s security. Nothing was done.", retry: f.startAgain()}
+		return &deniedError{reason: "denied.not_security", retry: f.startAgain()}
 	}
 	who, err := h.freshly(r, f.Chosen)
 	if err != nil {
@@ -214,7 +215,7 @@ func (h *Handler) confirmApp(w http.ResponseWriter, r *http.Request, ev *event, 
 		step, ok = code.Match(f.Setup, 0, now)
 	}
 	if !ok {
-		f.Try = &signInTry{Problem: "That is not the code that the app shows for this account. Check that your phone’s clock is right, and type the code that it shows now."}
+		f.Try = &signInTry{Problem: "problem.setup_code"}
 		return h.goOn(w, r, ev, f)
 	}
 	wrapped, err := h.Ring.Wrap(appSecretOf(f.Chosen), f.Setup, now)

@@ -152,7 +152,7 @@ func (h *Handler) signInAgain(w http.ResponseWriter, r *http.Request, ev *event,
 
 // sandboxAccount returns a sandbox account, which needs no password.
 func (h *Handler) sandboxAccount(r *http.Request, id symbolon.AccountID) (*symbolon.Account, error) {
-	denied := &deniedError{reason: "There is no such sandbox account. Nothing was done."}
+	denied := &deniedError{reason: "denied.no_sandbox_account"}
 	if !h.Sandbox || !id.Valid() {
 		return nil, denied
 	}
@@ -176,7 +176,7 @@ const signInPatience = 10 * time.Second
 // answer as a wrong password.
 func (h *Handler) checkPassword(r *http.Request, ev *event, form *oauth.Params) (*symbolon.Account, *signInTry, error) {
 	typed, password := form.First("username"), form.First("password")
-	try := &signInTry{Username: firstRunes(typed, maxTyped), Problem: "That username and password do not go together. Check both; capital letters count in the password."}
+	try := &signInTry{Username: firstRunes(typed, maxTyped), Problem: "problem.password"}
 	username, err := signin.NormalUsername(typed)
 	if err != nil || password == "" {
 		return nil, try, nil // can be nobody's, so it says nothing about anybody

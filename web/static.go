@@ -50,17 +50,25 @@ func NewStatic() (*Static, error) {
 		if err != nil {
 			return nil, symbolon.Wrap(symbolon.Internal, "read static files", err)
 		}
-		ext := path.Ext(e.Name())
-		contentType, ok := staticTypes[ext]
-		if !ok {
-			return nil, symbolon.Errorf(symbolon.Internal, "read static files", "%s has a type that we do not serve", e.Name())
+		if err := s.add(e.Name(), content); err != nil {
+			return nil, err
 		}
-		sum := sha256.Sum256(content)
-		hashed := strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		s.files[hashed] = staticFile{content: content, contentType: contentType}
-		s.urls[e.Name()] = "/static/" + hashed
 	}
 	return s, nil
+}
+
+// add serves one more file. Once the server answers, none may be added.
+func (s *Static) add(name string, content []byte) error {
+	ext := path.Ext(name)
+	contentType, ok := staticTypes[ext]
+	if !ok {
+		return symbolon.Errorf(symbolon.Internal, "read static files", "%s has a type that we do not serve", name)
+	}
+	sum := sha256.Sum256(content)
+	hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:8]) + ext
+	s.files[hashed] = staticFile{content: content, contentType: contentType}
+	s.urls[name] = "/static/" + hashed
+	return nil
 }
 
 // URL returns the path under which a file is served, such as
@@ -89,6 +97,6 @@ func (s *Static) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	// An SVG that is opened by itself is a document: it may do nothing.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file.content))
 }

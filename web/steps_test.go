@@ -81,7 +81,7 @@ func newFixtureAt(t testing.TB, issuer string, configure ...func(*oauth.Config))
 	}
 	base, err := url.Parse(issuer)
 	check(t, err)
-	pages, err := NewPages(base.Path)
+	pages, err := NewPages(base.Path, Appearance{})
 	check(t, err)
 	cfg := oauth.Config{Issuer: issuer, Sandbox: true, SandboxAccount: jane, Signing: signer}
 	for _, change := range configure {

@@ -17,6 +17,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
+	"github.com/symbolon/symbolon/web"
 )
 
 // checked are settings that were found to be right, in the form in which the
@@ -26,6 +27,7 @@ type checked struct {
 	proxies []netip.Prefix
 	fetches []netip.Prefix // fetch_networks
 	scopes  []symbolon.Scope
+	look    web.Appearance
 
 	resources          []oauth.Resource
 	issuers            []oauth.TrustedIssuer
@@ -69,6 +71,9 @@ func (s *settings) check() (checked, error) {
 	scopes, serr := parseScopeTexts(s.Scopes)
 	c.scopes = withOpenID(scopes)
 	note(serr)
+	look, lerr := s.appearanceSettings.read()
+	c.look = look
+	note(lerr)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
 	note(s.watchSettings.check(len(s.TrustedProxies) > 0))

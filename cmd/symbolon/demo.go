@@ -17,6 +17,7 @@ type demoCmd struct {
 	Config   string `setting:"config" placeholder:"FILE" help:"Read settings from this TOML file. Otherwise from symbolon.toml in the data directory, if it is there."`
 	Listen   string `setting:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address and port to listen on, of this computer (${default}). Port 0 takes a free one."`
 	JSON     bool   `name:"json" help:"Print one line of JSON once it answers requests, and nothing else."`
+	appearanceSettings
 	watchSettings
 	logSettings
 }
@@ -74,15 +75,19 @@ func (c *demoCmd) Run(sh *shell) error {
 	if err := c.watchSettings.check(false); err != nil {
 		return err
 	}
+	look, err := c.appearanceSettings.read()
+	if err != nil {
+		return err
+	}
 	_, quiet := terminal(sh.stderr)
 	lines := web.NewLines(sh.stderr)
 	defer lines.Close()
 	box := &sandbox{host: host}
 	s := &server{
 		settings: settings{
-			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, watchSettings: c.watchSettings, logSettings: c.logSettings,
+			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, appearanceSettings: c.appearanceSettings, watchSettings: c.watchSettings, logSettings: c.logSettings,
 		},
-		checked: checked{listen: c.Listen, scopes: withOpenID(sandboxScopes), registrationScopes: demoRegistrationScopes},
+		checked: checked{listen: c.Listen, scopes: withOpenID(sandboxScopes), look: look, registrationScopes: demoRegistrationScopes},
 		sandbox: box,
 		env:     sh.env,
 		log:     c.logs(lines, quiet),

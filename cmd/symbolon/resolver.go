@@ -61,7 +61,7 @@ func (r *resolver) learn(app *kong.Application) {
 // describe is the help of a flag, with its environment variable.
 func (r *resolver) describe(v *kong.Value) string {
 	name := settingOf(v)
-	if name == "" || name == "scopes" {
+	if name == "" || isTable(name) {
 		return v.Help
 	}
 	return strings.TrimSuffix(v.Help, ".") + " ($" + envName(name) + ")."
@@ -81,7 +81,7 @@ func (r *resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	}
 	var value any
 	from := ""
-	if text, ok := r.env(envName(name)); ok && text != "" && name != "scopes" {
+	if text, ok := r.env(envName(name)); ok && text != "" && !isTable(name) {
 		value, from = text, envName(name)
 	} else if v, ok := r.values[name]; ok {
 		value, from = v, r.file
@@ -187,7 +187,8 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 		case int64, float64:
 			values[key] = fmt.Sprint(v)
 		case map[string]any:
-			if key == "scopes" {
+			if isTable(key) {
+				plainValues(v)
 				break
 			}
 			err := fmt.Errorf("%s: %s is not a table", file, key)
@@ -200,6 +201,20 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 		}
 	}
 	return values, nil
+}
+
+// isTable reports whether a setting is a table in the file, and no variable of the
+// environment.
+func isTable(setting string) bool { return setting == "scopes" || setting == "appearance" }
+
+// plainValues writes what a table has without quotes as text.
+func plainValues(table map[string]any) {
+	for key, v := range table {
+		switch v.(type) {
+		case bool, int64, float64:
+			table[key] = fmt.Sprint(v)
+		}
+	}
 }
 
 // keys are the keys that a configuration file may have.

@@ -303,7 +303,9 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		FetchObject:        s.objectFetcher(),
 	}
 	for _, scope := range s.scopes {
-		cfg.Scopes = append(cfg.Scopes, scope.Name)
+		if _, lang := web.ScopeLanguage(scope.Name); lang == "" {
+			cfg.Scopes = append(cfg.Scopes, scope.Name)
+		}
 	}
 	options := web.Options{
 		Store:           s.store,
@@ -339,7 +341,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	if err != nil {
 		return nil, nil, err
 	}
-	if options.Pages, err = web.NewPages(base.Path); err != nil {
+	if options.Pages, err = web.NewPages(base.Path, s.look); err != nil {
 		return nil, nil, err
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
