@@ -21,6 +21,7 @@ import (
 	"github.com/symbolon/symbolon/outbox"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/web"
+	"github.com/symbolon/symbolon/webhook"
 )
 
 // server is a server on a data directory, from its settings to its last answer.
@@ -122,6 +123,7 @@ func (s *server) run(ctx context.Context) (err error) {
 			}
 		})
 	})
+	running.Go(func() { tellExpiring(beside, handler.Engine, s.log.Logger) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
@@ -344,6 +346,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
 	tellsLogouts(s.tells, options.Engine, options.OpenID)
+	tellsEvents(s.tells, &webhook.Teller{Ring: keys.ring, Store: s.store, Clock: s.clock, Subject: options.Engine.SubjectOf})
 	h, err := web.New(options)
 	if err != nil {
 		return nil, nil, err
@@ -364,6 +367,7 @@ func (s *server) signIns(ctx context.Context, cfg *oauth.Config, options *web.Op
 	cfg.IDToken = options.OpenID.IDToken
 	s.tells = s.deliverer()
 	cfg.SignedOut = s.tells.Wake
+	cfg.Tell = s.store.outbox.Tell
 	return nil
 }
 
