@@ -29,7 +29,7 @@ func (c *connectionShowCmd) Run(sh *shell) error {
 		if err != nil {
 			return err
 		}
-		if len(list) == 0 {
+		if len(list) == 0 || list[0].ID != id {
 			return mend(fmt.Errorf("there is no connection %s", id), "“symbolon connection list” shows them")
 		}
 		views := []connectionView{viewConnection(&list[0], d.clock.Now())}
