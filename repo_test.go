@@ -130,6 +130,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"fetch":   {ours: []string{"."}},
 		"gather":  {ours: []string{"."}},
 		"outbox":  {ours: []string{"."}},
+		"webhook": {ours: []string{".", "seal"}},
 		"metrics": {ours: []string{".", "gather", "outbox"}, others: []string{"github.com/prometheus/client_golang/prometheus", "github.com/prometheus/client_golang/prometheus/collectors", "github.com/prometheus/client_golang/prometheus/promhttp"}},
 		"traces": {ours: []string{".", "gather"}, others: []string{"go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/codes", "go.opentelemetry.io/otel/propagation",
 			"go.opentelemetry.io/otel/sdk/resource", "go.opentelemetry.io/otel/sdk/trace", "go.opentelemetry.io/otel/trace", "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1",
@@ -144,7 +145,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/softkey": {},
 		"internal/pgtest":  {others: []string{"github.com/jackc/pgx/v5"}},
 		"web":              {ours: []string{".", "seal", "jwt", "oauth", "oidc", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/text/feature/plural", "golang.org/x/text/language"}},
-		"cmd/symbolon":     {ours: []string{".", "fetch", "outbox", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
+		"cmd/symbolon":     {ours: []string{".", "fetch", "outbox", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web", "webhook"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},

@@ -10,14 +10,14 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// Post sends a body to a URL and returns the status of the answer, of which nothing
+// Post sends a body to a URL, with further headers, and returns the status of the answer, of which nothing
 // else is read. Where it may be sent is as with Get: no redirect is followed, and
 // the addresses are looked at. The limits are those of the Client, which Get has a
 // part in as well: a Client of its own for either keeps one from the other.
 //
 // The error is of kind Busy when a limit was reached; of kind Denied when the URL may
 // not be reached; of kind NotFound when there was no answer. It names no address.
-func (c *Client) Post(ctx context.Context, address, mediaType string, body []byte) (status int, err error) {
+func (c *Client) Post(ctx context.Context, address, mediaType string, body []byte, header http.Header) (status int, err error) {
 	u, err := c.check(address)
 	if err != nil {
 		return 0, err
@@ -34,6 +34,9 @@ func (c *Client) Post(ctx context.Context, address, mediaType string, body []byt
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return 0, symbolon.Wrap(symbolon.Denied, op, err)
+	}
+	for name, values := range header {
+		r.Header[http.CanonicalHeaderKey(name)] = values
 	}
 	r.Header.Set("Content-Type", mediaType)
 	r.Header.Set("User-Agent", "symbolon")

@@ -27,7 +27,7 @@ func TestPost(t *testing.T) {
 	})
 	c := h.client()
 	for _, want := range []int{200, 204, 302, 400, 404, 500, 503} {
-		status, err := c.Post(t.Context(), h.url(fmt.Sprintf("/%d", want)), "application/x-www-form-urlencoded", []byte("logout_token=x"))
+		status, err := c.Post(t.Context(), h.url(fmt.Sprintf("/%d", want)), "application/x-www-form-urlencoded", []byte("logout_token=x"), nil)
 		if err != nil || status != want || got != "POST application/x-www-form-urlencoded logout_token=x" {
 			t.Errorf("%d: %d, %v, sent %q", want, status, err, got)
 		}
@@ -50,13 +50,13 @@ func TestPostSpecialAddresses(t *testing.T) {
 				return list, nil
 			}
 		})
-		if _, err := c.Post(t.Context(), h.url("/"), "text/plain", nil); symbolon.KindOf(err) != symbolon.Denied || err == nil || strings.Contains(err.Error(), "127.0.0.1") {
+		if _, err := c.Post(t.Context(), h.url("/"), "text/plain", nil, nil); symbolon.KindOf(err) != symbolon.Denied || err == nil || strings.Contains(err.Error(), "127.0.0.1") {
 			t.Errorf("%s: %v", addresses, err)
 		}
 	}
 	for _, address := range []string{"http://example.com/", "https://127.0.0.1/", "https://[::1]:1/", "https://u@example.com/", "https://example.com/#", "file:///etc/passwd", "gopher://x/", "//x", "https:///x", h.URL} {
 		c := h.client(func(o *Options) { o.Allowed = nil })
-		if _, err := c.Post(t.Context(), address, "text/plain", nil); symbolon.KindOf(err) != symbolon.Denied || err == nil {
+		if _, err := c.Post(t.Context(), address, "text/plain", nil, nil); symbolon.KindOf(err) != symbolon.Denied || err == nil {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
@@ -81,19 +81,19 @@ func TestPostBounds(t *testing.T) {
 	defer close(release)
 	c := h.client(func(o *Options) { o.Timeout, o.HostPerMinute = 300*time.Millisecond, 3 })
 	began := time.Now()
-	_, err := c.Post(t.Context(), h.url("/hangs"), "text/plain", nil)
+	_, err := c.Post(t.Context(), h.url("/hangs"), "text/plain", nil, nil)
 	if symbolon.KindOf(err) != symbolon.NotFound || err == nil || time.Since(began) > 3*time.Second || strings.Contains(err.Error(), "example.com") {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
-	if status, err := c.Post(t.Context(), h.url("/large"), "text/plain", nil); status != 200 || err != nil {
+	if status, err := c.Post(t.Context(), h.url("/large"), "text/plain", nil, nil); status != 200 || err != nil {
 		t.Errorf("a large answer: %d, %v", status, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Post(ctx, h.url("/hangs"), "text/plain", nil); err == nil {
+	if _, err := c.Post(ctx, h.url("/hangs"), "text/plain", nil, nil); err == nil {
 		t.Error("sent for one who has gone")
 	}
-	if _, err := c.Post(t.Context(), h.url("/"), "text/plain", nil); symbolon.KindOf(err) != symbolon.Busy || err == nil {
+	if _, err := c.Post(t.Context(), h.url("/"), "text/plain", nil, nil); symbolon.KindOf(err) != symbolon.Busy || err == nil {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }

@@ -73,6 +73,9 @@ type Config struct {
 	// SignedOut, unless it is nil, is called when sessions were ended, whose apps are
 	// to be told.
 	SignedOut func()
+	// Tell adds a delivery to the outbox; nil means that webhooks are told only what
+	// the store writes itself.
+	Tell func(ctx context.Context, d symbolon.Delivery) error
 	// PairwiseKey is what pairwise subjects are made with. It never changes.
 	PairwiseKey [32]byte
 	// UnusedLifetime is how long an app that registered itself may wait for its
@@ -170,6 +173,9 @@ type Engine struct {
 	registrations *pace
 	unused        *pace // rows of apps that no one has allowed yet
 
+	failures *failures
+	watchers watchers
+
 	sandbox atomic.Pointer[sandboxAccount]
 }
 
@@ -197,12 +203,16 @@ func New(cfg Config, store symbolon.Store, ring *seal.Ring, clock symbolon.Clock
 		origins: newOrigins(store),
 		seen:    newSeen(),
 
+		failures: newFailures(),
+		watchers: watchers{of: make(map[symbolon.ClientID][]*Watcher)},
+
 		documents:     newDocuments(),
 		registrations: newPace(registrationsPerAddress, registrationsInAll),
 		unused:        newPace(unusedPerAddress, unusedInAll),
 	}
 	feed.OnChange(e.apps.changed)
 	feed.OnChange(e.origins.changed)
+	feed.OnChange(e.heardOf)
 	feed.OnRolledBack(func() {
 		e.apps.forgetAll()
 		e.origins.forgetAll()

@@ -23,6 +23,7 @@ func (e *Engine) Invalidate(ctx context.Context, shown Shown) (symbolon.Grant, e
 	if err != nil {
 		return token.Grant, storeError(err).from(token.Client)
 	}
+	e.announced()
 	// This node knows it at once; the others are waited for.
 	e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: token.Connection, At: now})
 	if err := e.settle(ctx, token.Connection); err != nil {

@@ -15,6 +15,14 @@ import (
 // that sends an older token has been copied, and the connection is ended
 // (RFC 9700 §4.14.2).
 func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse, error) {
+	answer, err := e.renew(ctx, req)
+	if err != nil {
+		e.noteRefused(ctx, req, err)
+	}
+	return answer, err
+}
+
+func (e *Engine) renew(ctx context.Context, req *TokenRequest) (*TokenResponse, error) {
 	if err := req.fault(); err != nil {
 		return nil, err
 	}
@@ -85,11 +93,19 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	case err != nil:
 		return nil, storeError(err).from(app.ID)
 	case outcome.Result == symbolon.RefreshReplayed:
+		e.happened(Happening{Type: symbolon.EventReplayed, Connection: token.Connection, Account: token.Account, Client: app.ID, Why: string(symbolon.ByRefreshReplay), At: now})
+		e.announced()
 		return nil, e.ended(ctx, c, token.Connection, c.no(InvalidGrant, "The refresh_token was used before and its successor was used too, so one of the two was copied; the connection is ended and the account must be connected anew.").detail("refresh token replayed, connection "+token.Connection.String()))
 	case outcome.Result == symbolon.RefreshEnded:
 		return nil, e.ended(ctx, c, token.Connection, c.no(InvalidGrant, "The connection was ended; the account must be connected anew."))
 	case outcome.Result == symbolon.RefreshDenied:
 		return nil, c.no(InvalidGrant, "The connection has expired, or its account was disabled; the account must be connected anew.")
+	}
+
+	e.failures.mended(token.Connection)
+	e.happened(Happening{Type: symbolon.EventRefreshed, Connection: token.Connection, Account: token.Account, Client: app.ID, At: now})
+	if change.Tell {
+		e.announced()
 	}
 
 	// 5. Answer. The successor is made from what it succeeds and from the row,

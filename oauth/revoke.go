@@ -64,6 +64,7 @@ func (e *Engine) Revoke(ctx context.Context, q *TokenQuery) (symbolon.Grant, err
 	if _, err := e.store.End(context.WithoutCancel(ctx), end); err != nil {
 		return grant, storeError(err).from(c.app.ID)
 	}
+	e.announced()
 	e.feed.Note(symbolon.Change{Kind: symbolon.ConnectionEnded, ID: grant.Connection, At: c.now})
 	if err := e.settle(ctx, grant.Connection); err != nil {
 		return grant, storeError(err).from(c.app.ID)

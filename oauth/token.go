@@ -229,9 +229,15 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	case outcome == symbolon.CodeReplayed && spare:
 		return expires, c.no(InvalidGrant, "The device_code was used before; the tokens that it brought go on working.")
 	case outcome == symbolon.CodeReplayed:
+		e.happened(Happening{Type: symbolon.EventReplayed, Connection: code.Connection, Account: code.Account, Client: c.app.ID, Why: string(symbolon.ByCodeReplay), At: c.now})
+		e.announced()
 		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()))
 	case outcome != symbolon.Connected:
 		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, the person signed out, or connected the app anew, since the code was given.")
+	}
+	e.happened(Happening{Type: symbolon.EventConnected, Connection: code.Connection, Account: code.Account, Client: c.app.ID, At: c.now})
+	if c.app.Settings.Webhook != nil {
+		e.announced()
 	}
 	if c.app.Settings.OneConnection {
 		// What the new one has replaced, the changes say.

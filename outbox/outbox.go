@@ -20,6 +20,8 @@ type Message struct {
 	URL  string
 	Type string // of the body, a media type
 	Body []byte
+	// Header are further headers, or nil.
+	Header http.Header
 }
 
 // Options are what a Deliverer is made of.
@@ -228,7 +230,12 @@ func (d *Deliverer) attempt(ctx context.Context, one *symbolon.Delivery) (retryA
 	case status >= 200 && status < 300:
 		d.heard(one.Client)
 		return retryAt, Delivered, nil
-	case status == http.StatusBadRequest:
+	case status == http.StatusGone && one.Kind == symbolon.TellEvent:
+		// Standard Webhooks, Response codes: nobody is there any more to hear of this.
+		d.heard(one.Client)
+		d.Log.Warn("a webhook is gone (410): what was to be told is dropped, and the app's owner should take its address out", "client", string(one.Client))
+		return retryAt, Refused, nil
+	case status == http.StatusBadRequest && one.Kind == symbolon.TellLogout:
 		// Back-Channel Logout §2.8: it was understood, and could not be done.
 		d.heard(one.Client)
 		d.Log.Warn("an app refused what it was told (400), and is not told again", "client", string(one.Client), "kind", string(one.Kind), "account", string(one.Account))

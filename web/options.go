@@ -67,6 +67,7 @@ type Handler struct {
 	scopes     map[string]string
 	translated map[string]map[string]string
 	leaving    atomic.Bool
+	left       chan struct{} // closed when leaving
 	served     atomic.Uint64
 	// inFlight is how many requests are being answered; tell, unless nil, is told
 	// of each that was.
@@ -91,6 +92,7 @@ func New(o Options) (*Handler, error) {
 		issuer:  o.Engine.Issuer(),
 		secure:  strings.HasPrefix(o.Engine.Issuer(), "https://"),
 		cross:   http.NewCrossOriginProtection(),
+		left:    make(chan struct{}),
 		scopes:  map[string]string{symbolon.ScopeConnect: "allows connection to resources"},
 	}
 	base, err := url.Parse(h.issuer)
@@ -126,5 +128,9 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) Served() uint64 { return h.served.Load() }
 
 // Leave makes /readyz answer 503, so that no new work is sent here while the
-// server stops.
-func (h *Handler) Leave() { h.leaving.Store(true) }
+// server stops, and ends what is streamed.
+func (h *Handler) Leave() {
+	if !h.leaving.Swap(true) {
+		close(h.left)
+	}
+}

@@ -63,6 +63,10 @@ func (c *appCreateCmd) Run(sh *shell) error {
 			plain, secret = symbolon.NewSecret(now)
 			app.Secrets = []symbolon.Secret{secret}
 		}
+		hook, err := c.webhookSecret(sh, d, &app)
+		if err != nil {
+			return err
+		}
 		if err := d.store.PutApp(sh.ctx, app); err != nil {
 			return err
 		}
@@ -70,7 +74,7 @@ func (c *appCreateCmd) Run(sh *shell) error {
 		sh.remarkScopes(&app)
 		c.remarkProfile(sh)
 		view := viewApp(&app)
-		view.ClientSecret = plain
+		view.ClientSecret, view.WebhookSecret = plain, hook
 		if c.JSON {
 			return sh.printJSON(view)
 		}
@@ -80,6 +84,7 @@ func (c *appCreateCmd) Run(sh *shell) error {
 		if plain != "" {
 			fmt.Fprintln(sh.stdout, "\nThe secret is not shown again: put it where the app keeps it now.")
 		}
+		remarkWebhook(sh, hook)
 		return nil
 	})
 }

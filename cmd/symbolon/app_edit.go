@@ -47,6 +47,10 @@ func (c *appEditCmd) Run(sh *shell) error {
 		if err := d.checkOthers(sh, &app); err != nil {
 			return err
 		}
+		hook, err := c.webhookSecret(sh, d, &app)
+		if err != nil {
+			return err
+		}
 		if err := d.store.PutApp(sh.ctx, app); err != nil {
 			return err
 		}
@@ -59,10 +63,15 @@ func (c *appEditCmd) Run(sh *shell) error {
 		}
 		c.remarkProfile(sh)
 		view := viewApp(&app)
+		view.WebhookSecret = hook
 		if c.JSON {
 			return sh.printJSON(view)
 		}
-		return view.print(sh)
+		if err := view.print(sh); err != nil {
+			return err
+		}
+		remarkWebhook(sh, hook)
+		return nil
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/webhook"
 )
 
 // settingFlags are what an owner may decide about an app beside what every app
@@ -50,6 +51,11 @@ type settingFlags struct {
 	BackchannelSession  *bool    `name:"backchannel-logout-session-required" negatable:"" help:"The app wants to be told which session has ended; it is in either case."`
 	ExchangeFor         []string `name:"exchange-for" sep:"none" placeholder:"CLIENT_ID" help:"An app whose tokens this one may exchange, or * for all. Repeat it for several; empty for none."`
 	Impersonate         *bool    `negatable:"" help:"The app may exchange tokens without saying in them that it acts."`
+	OneConnection       *bool    `negatable:"" help:"An account has one connection to the app at a time: a newer one replaces it."`
+	WebhookURL          *string  `name:"webhook-url" placeholder:"URL" help:"Where you are told what happens to the app's connections, https; empty for nowhere."`
+	WebhookEvents       []string `name:"webhook-event" sep:"none" placeholder:"EVENT" help:"What to tell: connected, refreshed, failing, expiring, ended or replayed. Repeat it for several; empty for all but refreshed."`
+	WebhookRotate       bool     `name:"webhook-rotate-secret" help:"Make a new secret for the webhook and print it, once. The old one signs as well for a day."`
+	RootKeyFile         string   `setting:"root_key_file" placeholder:"FILE" help:"Root key, as the server has it; only a webhook's secret needs it."`
 
 	// implied are the flags that Profile stands for and that were not so before.
 	implied []string
@@ -133,6 +139,10 @@ func (c *settingFlags) apply(app *symbolon.App) (changed bool, err error) {
 	setList(&s.RequestURIs, c.RequestURIs, &changed)
 	setList(&s.APIResources, c.APIResources, &changed)
 	setList(&s.OpenID.DefaultACR, c.DefaultACR, &changed)
+	set(&s.OneConnection, c.OneConnection, &changed)
+	if err := c.applyWebhook(s, &changed); err != nil {
+		return false, err
+	}
 	return changed, nil
 }
 
@@ -334,6 +344,11 @@ func (d *desk) checkOthers(sh *shell, app *symbolon.App) error {
 		}
 		if _, err := d.app(sh.ctx, string(id)); err != nil {
 			return err
+		}
+	}
+	if h := app.Settings.Webhook; h != nil {
+		if err := webhook.CheckURL(h.URL, app.Sandbox); err != nil {
+			return mend(fmt.Errorf("--webhook-url %q: %s", printable(h.URL), detail(err)), "write it as https://app.example/hooks")
 		}
 	}
 	return d.checkSigning(sh, app)

@@ -15,18 +15,19 @@ import (
 type appView struct {
 	ClientID string `json:"client_id"`
 	// ClientSecret is set only by the command that made it.
-	ClientSecret string       `json:"client_secret,omitempty"`
-	Name         string       `json:"name"`
-	Home         string       `json:"home,omitempty"`
-	Public       bool         `json:"public"`
-	Profile      string       `json:"profile"`
-	RedirectURIs []string     `json:"redirect_uris"`
-	Scope        string       `json:"scope"`
-	Rotation     string       `json:"rotation"`
-	RequirePKCE  bool         `json:"require_pkce"`
-	Sandbox      bool         `json:"sandbox"`
-	CreatedAt    stamp        `json:"created_at"`
-	Secrets      []secretView `json:"secrets"`
+	ClientSecret  string       `json:"client_secret,omitempty"`
+	WebhookSecret string       `json:"webhook_secret,omitempty"`
+	Name          string       `json:"name"`
+	Home          string       `json:"home,omitempty"`
+	Public        bool         `json:"public"`
+	Profile       string       `json:"profile"`
+	RedirectURIs  []string     `json:"redirect_uris"`
+	Scope         string       `json:"scope"`
+	Rotation      string       `json:"rotation"`
+	RequirePKCE   bool         `json:"require_pkce"`
+	Sandbox       bool         `json:"sandbox"`
+	CreatedAt     stamp        `json:"created_at"`
+	Secrets       []secretView `json:"secrets"`
 	settingsView
 	// loosened are the rules that its profile loosens for it, by name.
 	loosened []string
@@ -88,6 +89,9 @@ type settingsView struct {
 	SignedIntrospection bool                `json:"signed_introspection,omitempty"`
 	ExchangeFor         []symbolon.ClientID `json:"exchange_for,omitempty"`
 	Impersonate         bool                `json:"impersonate,omitempty"`
+	OneConnection       bool                `json:"one_connection,omitempty"`
+	WebhookURL          string              `json:"webhook_url,omitempty"`
+	WebhookEvents       []string            `json:"webhook_events,omitempty"`
 	Registration        *registrationView   `json:"registration,omitempty"`
 }
 
@@ -146,6 +150,13 @@ func viewSettings(app *symbolon.App) settingsView {
 	v.IDTokenKey, v.IDTokenContent = encryptionNames(s.OpenID.IDTokenEncryption)
 	v.UserinfoKey, v.UserinfoContent = encryptionNames(s.OpenID.UserinfoEncryption)
 	v.DefaultACR = s.OpenID.DefaultACR
+	v.OneConnection = s.OneConnection
+	if s.Webhook != nil {
+		v.WebhookURL = s.Webhook.URL
+		for _, kind := range s.Webhook.Kinds() {
+			v.WebhookEvents = append(v.WebhookEvents, string(kind))
+		}
+	}
 	if s.OpenID.Pairwise {
 		v.SubjectType, v.Sector = "pairwise", s.OpenID.Sector
 	}
@@ -222,6 +233,9 @@ func (v *appView) print(sh *shell) error {
 	if v.ClientSecret != "" {
 		rows = append(rows, []string{"client_secret", v.ClientSecret})
 	}
+	if v.WebhookSecret != "" {
+		rows = append(rows, []string{"webhook secret", v.WebhookSecret})
+	}
 	return sh.printTable(rows)
 }
 
@@ -279,6 +293,9 @@ func (v *settingsView) rows() [][]string {
 		rows = append(rows, []string{label(i, "exchanges for"), string(id)})
 	}
 	on("impersonates", v.Impersonate)
+	on("one connection each", v.OneConnection)
+	add("told of events at", v.WebhookURL)
+	add("told of", v.WebhookEvents...)
 	if r := v.Registration; r != nil {
 		add("registered itself as", r.ClientID)
 		add("logo", r.LogoURI)

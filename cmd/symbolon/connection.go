@@ -11,6 +11,7 @@ import (
 // connectionCmd are the commands for connections.
 type connectionCmd struct {
 	List connectionListCmd `cmd:"" help:"List connections, the newest first."`
+	Show connectionShowCmd `cmd:"" help:"Show a connection and how it fares."`
 	End  connectionEndCmd  `cmd:"" help:"End connections."`
 }
 
@@ -26,10 +27,12 @@ type connectionView struct {
 	Username    string `json:"username,omitempty"`
 	ClientID    string `json:"client_id"`
 	App         string `json:"app,omitempty"`
+	Label       string `json:"label,omitempty"`
 	Scope       string `json:"scope"`
 	State       string `json:"state"` // live, expired or ended
 	CreatedAt   stamp  `json:"created_at"`
 	RefreshedAt stamp  `json:"refreshed_at"`
+	UsedFrom    string `json:"used_from,omitempty"`
 	ExpiresAt   stamp  `json:"expires_at"`
 	EndedAt     stamp  `json:"ended_at"`
 	EndedBy     string `json:"ended_by,omitempty"`
@@ -40,6 +43,7 @@ func viewConnection(c *symbolon.Connection, now time.Time) connectionView {
 		ID:          c.ID.String(),
 		Account:     string(c.Account),
 		ClientID:    string(c.Client),
+		Label:       c.Label,
 		Scope:       c.Scope.String(),
 		State:       "live",
 		CreatedAt:   stamp(c.CreatedAt),
@@ -47,6 +51,9 @@ func viewConnection(c *symbolon.Connection, now time.Time) connectionView {
 		ExpiresAt:   stamp(c.ExpiresAt),
 		EndedAt:     stamp(c.EndedAt),
 		EndedBy:     string(c.EndedBy),
+	}
+	if c.UsedFrom.IsValid() {
+		v.UsedFrom = c.UsedFrom.String()
 	}
 	switch {
 	case !c.EndedAt.IsZero():
@@ -160,13 +167,13 @@ func connectionRows(views []connectionView) [][]string {
 }
 
 func longConnectionRows(views []connectionView) [][]string {
-	rows := [][]string{{"ID", "USERNAME", "ACCOUNT", "APP", "CLIENT_ID", "SCOPE", "STATE", "CREATED", "REFRESHED", "EXPIRES"}}
+	rows := [][]string{{"ID", "USERNAME", "ACCOUNT", "APP", "CLIENT_ID", "SCOPE", "STATE", "CREATED", "REFRESHED", "FROM", "EXPIRES", "LABEL"}}
 	for _, v := range views {
 		state := v.State
 		if v.EndedBy != "" {
 			state += ": " + v.EndedBy
 		}
-		rows = append(rows, []string{v.ID, orDash(v.Username), v.Account, orDash(v.App), v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt), whenStamp(v.ExpiresAt)})
+		rows = append(rows, []string{v.ID, orDash(v.Username), v.Account, orDash(v.App), v.ClientID, v.Scope, state, whenStamp(v.CreatedAt), whenStamp(v.RefreshedAt), orDash(v.UsedFrom), whenStamp(v.ExpiresAt), orDash(v.Label)})
 	}
 	return rows
 }

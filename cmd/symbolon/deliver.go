@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/fetch"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/outbox"
+	"github.com/symbolon/symbolon/webhook"
 )
 
 // deliverer makes what tells apps what they asked to be told. It reaches no other
@@ -26,7 +29,7 @@ func (s *server) deliverer() *outbox.Deliverer {
 		Log:    s.log.Logger,
 		Make:   make(map[symbolon.DeliveryKind]func(context.Context, *symbolon.Delivery) (*outbox.Message, error)),
 		Post: func(ctx context.Context, m *outbox.Message) (int, error) {
-			return client.Post(ctx, m.URL, m.Type, m.Body)
+			return client.Post(ctx, m.URL, m.Type, m.Body, m.Header)
 		},
 		Came: s.watch.delivered,
 	})
@@ -40,6 +43,37 @@ func tellsLogouts(d *outbox.Deliverer, e *oauth.Engine, teller *oidc.Teller) {
 			return nil, err
 		}
 		return &outbox.Message{URL: address, Type: "application/x-www-form-urlencoded", Body: []byte(form)}, nil
+	}
+}
+
+// tellsEvents has a Deliverer tell webhooks what happens to connections.
+func tellsEvents(d *outbox.Deliverer, teller *webhook.Teller) {
+	d.Make[symbolon.TellEvent] = func(ctx context.Context, one *symbolon.Delivery) (*outbox.Message, error) {
+		m, err := teller.Message(ctx, one)
+		if err != nil || m == nil {
+			return nil, err
+		}
+		return &outbox.Message{URL: m.URL, Type: "application/json", Body: m.Body, Header: m.Header}, nil
+	}
+}
+
+// expiringEvery is how often it is looked whether an hour is over in which nobody has
+// looked for connections that die soon.
+const expiringEvery = 10 * time.Minute
+
+// tellExpiring has webhooks be told of connections that die soon.
+func tellExpiring(ctx context.Context, e *oauth.Engine, log *slog.Logger) {
+	tick := time.NewTicker(expiringEvery)
+	defer tick.Stop()
+	for {
+		if _, err := e.TellExpiring(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("webhooks cannot be told of connections that die soon; it is tried again", "cause", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/symbolon/symbolon/outbox"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/web"
+	"github.com/symbolon/symbolon/webhook"
 )
 
 // server is a server on a data directory, from its settings to its last answer.
@@ -122,6 +123,7 @@ func (s *server) run(ctx context.Context) (err error) {
 			}
 		})
 	})
+	running.Go(func() { tellExpiring(beside, handler.Engine, s.log.Logger) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
@@ -319,20 +321,10 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 
 		ClientCertHeader: s.ClientCertificateHeader,
 	}
-	if box := s.sandbox; box != nil {
-		cfg.Issuer = "http://" + address.String()
-		if err := box.seed(ctx, s.store, s.clock, s.Data, options.Hasher); err != nil {
+	if s.sandbox != nil {
+		if err := s.forTryingOut(ctx, address, &cfg, &options); err != nil {
 			return nil, nil, err
 		}
-		issuer, err := box.trusted(s.Data)
-		if err != nil {
-			return nil, nil, err
-		}
-		cfg.TrustedIssuers = append(cfg.TrustedIssuers, issuer)
-		debug.FreeOSMemory() // hashing the sandbox's passwords took 60 MB
-		cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
-		cfg.Details = append(cfg.Details, sandboxDetails...)
-		options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
 	}
 	if err := s.signIns(ctx, &cfg, &options); err != nil {
 		return nil, nil, err
@@ -346,12 +338,32 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 	}
 	options.Engine = oauth.New(cfg, s.store, keys.ring, s.clock, feed)
 	tellsLogouts(s.tells, options.Engine, options.OpenID)
+	tellsEvents(s.tells, &webhook.Teller{Ring: keys.ring, Store: s.store, Clock: s.clock, Subject: options.Engine.SubjectOf})
 	h, err := web.New(options)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.watch.served(s, h, feed, keys, options.Throttle)
 	return h, feed, nil
+}
+
+// forTryingOut makes it a server with sandbox accounts and a sandbox app.
+func (s *server) forTryingOut(ctx context.Context, address net.Addr, cfg *oauth.Config, options *web.Options) error {
+	box := s.sandbox
+	cfg.Issuer = "http://" + address.String()
+	if err := box.seed(ctx, s.store, s.clock, s.Data, options.Hasher); err != nil {
+		return err
+	}
+	issuer, err := box.trusted(s.Data)
+	if err != nil {
+		return err
+	}
+	cfg.TrustedIssuers = append(cfg.TrustedIssuers, issuer)
+	debug.FreeOSMemory() // hashing the sandbox's passwords took 60 MB
+	cfg.Sandbox, cfg.SandboxAccount = true, janeDoe
+	cfg.Details = append(cfg.Details, sandboxDetails...)
+	options.Sandbox, options.SandboxApp, options.SandboxSecret = true, box.app.ID, box.secret
+	return nil
 }
 
 // signIns has the server tell apps who signed in (OpenID Connect).
@@ -366,6 +378,7 @@ func (s *server) signIns(ctx context.Context, cfg *oauth.Config, options *web.Op
 	cfg.IDToken = options.OpenID.IDToken
 	s.tells = s.deliverer()
 	cfg.SignedOut = s.tells.Wake
+	cfg.Tell = s.store.outbox.Tell
 	return nil
 }
 
