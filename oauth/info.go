@@ -79,7 +79,7 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 			}
 		}
 		if err != nil {
-			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error()).whyNotOurs("access token")
+			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error()).whyNotOurs("access token", err)
 		}
 		e.seen.keep(text, token, keys)
 	}

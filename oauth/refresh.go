@@ -35,7 +35,7 @@ func (e *Engine) Refresh(ctx context.Context, req *TokenRequest) (*TokenResponse
 	}
 	var token symbolon.RefreshToken
 	if err := e.open(seal.RefreshToken, req.RefreshToken, &token, now); err != nil {
-		return nil, c.no(InvalidGrant, notOurs(seal.RefreshToken, "refresh_token", req.RefreshToken)).detail(err.Error()).whyNotOurs("refresh_token")
+		return nil, c.no(InvalidGrant, notOurs(seal.RefreshToken, "refresh_token", req.RefreshToken)).detail(err.Error()).whyNotOurs("refresh_token", err)
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent.

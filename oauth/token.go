@@ -143,7 +143,7 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 	}
 	var code symbolon.Code
 	if err := e.open(seal.Code, req.Code, &code, now); err != nil {
-		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error()).whyNotOurs("code")
+		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error()).whyNotOurs("code", err)
 	}
 	if req.RedirectURI == "" && !(req.Standard && (code.ImpliedURI || code.HasChallenge || looseNoRedirect.InForce(app))) {
 		return nil, c.no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.").absent("redirect_uri", "RFC 6749 §4.1.3")

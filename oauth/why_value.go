@@ -1,15 +1,24 @@
 package oauth
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
 )
 
 // whyNotOurs explains a code or a token that could not be opened.
-func (e *Error) whyNotOurs(name string) *Error {
-	return e.because("the "+name+" is one that this server made", "RFC 6749 §5.2, RFC 6750 §3.1").
-		mend("Send the " + name + " exactly as it came. It may have been cut by a field that is too short, percent-encoded twice, or made by another server: the sandbox and the real one have keys of their own.")
+func (e *Error) whyNotOurs(name string, err error) *Error {
+	e.because("the "+name+" is one that this server made", "RFC 6749 §5.2, RFC 6750 §3.1")
+	switch own, ok := errors.AsType[*symbolon.Error](err); {
+	case errors.Is(err, seal.ErrUnknownKey):
+		e.fact("It was sealed by a key that this server does not have: another server made it.")
+	case ok && own.Detail != "":
+		e.fact("%s%s.", strings.ToUpper(own.Detail[:1]), own.Detail[1:])
+	}
+	return e.mend("Send the " + name + " exactly as it came. It may have been cut by a field that is too short, percent-encoded twice, or made by another server: the sandbox and the real one have keys of their own.")
 }
 
 // whyAnother explains a code or a refresh token of another app. Which app that is, is for
@@ -97,8 +106,15 @@ func (e *Error) whyChallenge(req *AuthorizeRequest) *Error {
 
 // whyMethod explains that an app proves itself in another way than it is registered for.
 func (e *Error) whyMethod(app *symbolon.App, came string) *Error {
-	return e.because("the app proves itself as it is registered", "RFC 6749 §2.3.1, RFC 7591 §2").compare("client authentication", came, string(app.Method())).
+	return e.because("the app proves itself as it is registered", "RFC 6749 §2.3.1, RFC 7591 §2").compare("client authentication", came, methodNames(app)...).
 		mend("Set the platform to the way that is expected, or change the app: symbolon app edit --auth. Look whether the secret is empty on its side.")
+}
+
+func methodNames(app *symbolon.App) []string {
+	if m := app.Method(); m != "" {
+		return []string{string(m)}
+	}
+	return []string{string(symbolon.AuthBasic), string(symbolon.AuthPost)}
 }
 
 // sentMethod names how credentials came.

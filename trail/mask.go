@@ -40,6 +40,7 @@ var shown = map[string]sort{
 	"dpop_jkt": challenge, "code_challenge": challenge,
 	"client_id":    clientID,
 	"redirect_uri": uri, "resource": uri, "audience": uri, "post_logout_redirect_uri": uri,
+	"htu": uri, "htm": word, "typ": word, // of a DPoP proof, where they are compared
 	"Content-Type": plain, "Accept": plain, "Origin": uri, "User-Agent": plain,
 }
 
@@ -121,13 +122,33 @@ func mask(a *Arrived, hidden []string) symbolon.TrailValue {
 	return v
 }
 
-// Text returns a text of a request as it may be shown: cut, or masked when it holds
-// what may be a secret.
-func Text(s string, arrived []Arrived) string {
-	if holdsSecret(s) || shares(s, secretsOf(arrived)) {
-		return "‹" + kindOf(s) + "›"
+// Explain returns an explanation as it may be shown: in what came there is no more than
+// Mask would show of it.
+func Explain(why *symbolon.Explanation, arrived []Arrived) *symbolon.Explanation {
+	if why == nil {
+		return nil
 	}
-	return Cut(s)
+	hidden := secretsOf(arrived)
+	text := func(name, s string) string {
+		sort, listed := shown[name]
+		if holdsSecret(s) || shares(s, hidden) || listed && !mayShow(sort, s) {
+			return "‹" + kindOf(s) + "›"
+		}
+		return Cut(s)
+	}
+	e := *why
+	e.Compared, e.Facts = nil, nil
+	for _, c := range why.Compared {
+		expected := make([]string, len(c.Expected))
+		for i, s := range c.Expected {
+			expected[i] = Cut(s)
+		}
+		e.Compared = append(e.Compared, symbolon.Comparison{What: c.What, Expected: expected, Came: text(c.What, c.Came)})
+	}
+	for _, s := range why.Facts {
+		e.Facts = append(e.Facts, text("", s))
+	}
+	return &e
 }
 
 // Cut cuts a text to what an entry has room for.

@@ -107,6 +107,7 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"path":     func(path string) string { return p.prefix + path },
 		"name":     func(s string) template.HTML { return isolate(clean(s, maxName)) },
 		"sentence": func(s string) template.HTML { return isolate(clean(s, maxSentence)) },
+		"passage":  func(s string) template.HTML { return isolate(clean(s, maxPassage)) },
 		"oneline":  func(s string) string { return clean(s, maxName) },
 		"letters":  func(s string) string { return firstRunes(clean(s, 4), 2) },
 		"uri":      readableURI,
