@@ -13,8 +13,8 @@ import (
 //
 // It is bounded, whoever sends what: see TrailBucket.
 type Trail interface {
-	// Record adds entries, in their order, and lets go of those that are too many: of
-	// each app and bucket the last keep that failed are kept, and as many others.
+	// Record adds entries, in their order, and lets go of those that are too many: what
+	// has one app, bucket and line is counted together (TrailEntry.Line).
 	Record(ctx context.Context, entries []TrailEntry, keep int) error
 	// Trail returns the entries that the query selects, the latest first.
 	Trail(ctx context.Context, q TrailQuery) ([]TrailEntry, error)
@@ -100,6 +100,17 @@ type TrailEntry struct {
 	// Why is set when something was refused whose reason can be said better than by
 	// Description.
 	Why *Explanation `json:"why,omitempty"`
+}
+
+// Line says which entries of an app are counted together, and how many of them are kept
+// where keep are of those that failed: these are one line, and what succeeded is one for
+// each endpoint, with an eighth of the room, so that what is asked all the time does not
+// push out what is rare.
+func (e *TrailEntry) Line(keep int) (line string, kept int) {
+	if e.Failed() {
+		return "", keep
+	}
+	return e.Endpoint, max(keep/8, 1)
 }
 
 // Failed reports whether the request was refused.

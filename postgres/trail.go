@@ -16,14 +16,13 @@ const opTrail = "postgres: trail"
 
 // trailRows are entries by their columns.
 type trailRows struct {
-	requestID, client, entry []string
-	bucket                   []int16
-	failed                   []bool
-	at, size                 []int64
-	latest                   int64
+	requestID, client, line, entry []string
+	bucket                         []int16
+	at, size, keep                 []int64
+	latest                         int64
 }
 
-func (r *trailRows) add(e *symbolon.TrailEntry) {
+func (r *trailRows) add(e *symbolon.TrailEntry, keep int) {
 	text, err := e.Encode()
 	if err != nil {
 		return
@@ -32,7 +31,9 @@ func (r *trailRows) add(e *symbolon.TrailEntry) {
 	if e.Bucket == symbolon.NamedNoApp {
 		client = ""
 	}
-	r.requestID, r.client, r.bucket, r.failed = append(r.requestID, e.RequestID), append(r.client, client), append(r.bucket, int16(e.Bucket)), append(r.failed, e.Failed())
+	line, kept := e.Line(keep)
+	r.requestID, r.client, r.bucket = append(r.requestID, e.RequestID), append(r.client, client), append(r.bucket, int16(e.Bucket))
+	r.line, r.keep = append(r.line, line), append(r.keep, int64(kept))
 	r.entry, r.at, r.size = append(r.entry, string(text)), append(r.at, millis(e.At)), append(r.size, int64(len(text)))
 	r.latest = max(r.latest, millis(e.At))
 }
@@ -42,7 +43,7 @@ func (r *trailRows) add(e *symbolon.TrailEntry) {
 func (db *DB) Record(ctx context.Context, entries []symbolon.TrailEntry, keep int) error {
 	var rows trailRows
 	for i := range entries {
-		rows.add(&entries[i])
+		rows.add(&entries[i], keep)
 	}
 	if len(rows.entry) == 0 {
 		return nil
@@ -59,20 +60,20 @@ func (db *DB) Record(ctx context.Context, entries []symbolon.TrailEntry, keep in
 			return err
 		}
 		_, err := tx.exec(`
-			INSERT INTO trail (request_id, client, bucket, failed, at, size, entry)
-			SELECT u.request_id, u.client, u.bucket, u.failed, u.at, u.size, u.entry
-			FROM unnest($1::text[], $2::text[], $3::smallint[], $4::boolean[], $5::bigint[], $6::bigint[], $7::text[])
-				WITH ORDINALITY AS u (request_id, client, bucket, failed, at, size, entry, no)
+			INSERT INTO trail (request_id, client, bucket, line, at, size, entry)
+			SELECT u.request_id, u.client, u.bucket, u.line, u.at, u.size, u.entry
+			FROM unnest($1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+				WITH ORDINALITY AS u (request_id, client, bucket, line, at, size, entry, no)
 			ORDER BY u.no`,
-			rows.requestID, rows.client, rows.bucket, rows.failed, rows.at, rows.size, rows.entry)
+			rows.requestID, rows.client, rows.bucket, rows.line, rows.at, rows.size, rows.entry)
 		if err != nil {
 			return err
 		}
 		_, err = tx.exec(`
-			DELETE FROM trail USING (SELECT DISTINCT * FROM unnest($1::text[], $2::smallint[], $3::boolean[]) AS u (client, bucket, failed)) AS u
-			WHERE trail.client = u.client AND trail.bucket = u.bucket AND trail.failed = u.failed AND trail.id <= (
-				SELECT id FROM trail AS t WHERE t.client = u.client AND t.bucket = u.bucket AND t.failed = u.failed ORDER BY id DESC LIMIT 1 OFFSET $4)`,
-			rows.client, rows.bucket, rows.failed, keep)
+			DELETE FROM trail USING (SELECT DISTINCT * FROM unnest($1::text[], $2::smallint[], $3::text[], $4::bigint[]) AS u (client, bucket, line, keep)) AS u
+			WHERE trail.client = u.client AND trail.bucket = u.bucket AND trail.line = u.line AND trail.id <= (
+				SELECT id FROM trail AS t WHERE t.client = u.client AND t.bucket = u.bucket AND t.line = u.line ORDER BY id DESC LIMIT 1 OFFSET u.keep)`,
+			rows.client, rows.bucket, rows.line, rows.keep)
 		if err != nil || !look {
 			return err
 		}
@@ -107,7 +108,7 @@ func (db *DB) Trail(ctx context.Context, q symbolon.TrailQuery) ([]symbolon.Trai
 		query, args = `SELECT id, bucket, entry FROM trail WHERE request_id = $1`, []any{q.RequestID}
 	}
 	if q.Failed {
-		query += ` AND failed`
+		query += ` AND line = ''`
 	}
 	for _, bound := range []struct {
 		sign string

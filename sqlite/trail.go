@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 
@@ -38,12 +39,12 @@ CREATE TABLE trail (
 	request_id TEXT NOT NULL,
 	client     TEXT NOT NULL,
 	bucket     INTEGER NOT NULL,
-	failed     INTEGER NOT NULL,
+	line       TEXT NOT NULL, -- symbolon.TrailEntry.Line; empty for those that failed
 	at         INTEGER NOT NULL,
 	size       INTEGER NOT NULL,
 	entry      BLOB NOT NULL
 ) STRICT;
-CREATE INDEX trail_app ON trail (client, bucket, failed, id);
+CREATE INDEX trail_app ON trail (client, bucket, line, id);
 CREATE INDEX trail_request ON trail (request_id);
 CREATE INDEX trail_size ON trail (bucket, id, size);
 CREATE INDEX trail_at ON trail (at);
@@ -97,7 +98,11 @@ func (t *Trail) opened(ctx context.Context, write bool) (*sql.DB, error) {
 		query := url.Values{"mode": {"rw"}, "_txlock": {"immediate"}, "_pragma": {
 			"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(OFF)", "cache_size(-512)", "journal_size_limit(4194304)", "temp_store(MEMORY)", "trusted_schema(0)",
 		}}
-		dsn := url.URL{Scheme: "file", Path: t.path, RawQuery: query.Encode()}
+		absolute, err := filepath.Abs(t.path)
+		if err != nil {
+			return nil, err
+		}
+		dsn := url.URL{Scheme: "file", Path: absolute, RawQuery: query.Encode()}
 		connector, err := sqlite.NewConnector(dsn.String())
 		if err != nil {
 			return nil, err
@@ -159,7 +164,8 @@ func trailBroken(err error) bool {
 type trailKey struct {
 	client symbolon.ClientID
 	bucket symbolon.TrailBucket
-	failed bool
+	line   string
+	keep   int
 }
 
 func (t *Trail) record(ctx context.Context, entries []symbolon.TrailEntry, keep int) (err error) {
@@ -176,7 +182,7 @@ func (t *Trail) record(ctx context.Context, entries []symbolon.TrailEntry, keep 
 			_ = tx.Rollback()
 		}
 	}()
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO trail (request_id, client, bucket, failed, at, size, entry) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO trail (request_id, client, bucket, line, at, size, entry) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -188,11 +194,12 @@ func (t *Trail) record(ctx context.Context, entries []symbolon.TrailEntry, keep 
 		if err != nil {
 			continue
 		}
-		key := trailKey{e.Client, e.Bucket, e.Failed()}
+		line, kept := e.Line(keep)
+		key := trailKey{e.Client, e.Bucket, line, kept}
 		if e.Bucket == symbolon.NamedNoApp {
 			key.client = ""
 		}
-		if _, err := insert.ExecContext(ctx, e.RequestID, string(key.client), int64(key.bucket), key.failed, millis(e.At), int64(len(text)), text); err != nil {
+		if _, err := insert.ExecContext(ctx, e.RequestID, string(key.client), int64(key.bucket), key.line, millis(e.At), int64(len(text)), text); err != nil {
 			return err
 		}
 		touched[key] = true
@@ -201,9 +208,9 @@ func (t *Trail) record(ctx context.Context, entries []symbolon.TrailEntry, keep 
 	}
 	for key := range touched {
 		_, err := tx.ExecContext(ctx, `
-			DELETE FROM trail WHERE client = ?1 AND bucket = ?2 AND failed = ?3 AND id <= (
-				SELECT id FROM trail WHERE client = ?1 AND bucket = ?2 AND failed = ?3 ORDER BY id DESC LIMIT 1 OFFSET ?4)`,
-			string(key.client), int64(key.bucket), key.failed, keep)
+			DELETE FROM trail WHERE client = ?1 AND bucket = ?2 AND line = ?3 AND id <= (
+				SELECT id FROM trail WHERE client = ?1 AND bucket = ?2 AND line = ?3 ORDER BY id DESC LIMIT 1 OFFSET ?4)`,
+			string(key.client), int64(key.bucket), key.line, key.keep)
 		if err != nil {
 			return err
 		}
@@ -257,7 +264,7 @@ func (t *Trail) Trail(ctx context.Context, q symbolon.TrailQuery) ([]symbolon.Tr
 		query, args = `SELECT id, bucket, entry FROM trail WHERE request_id = ?`, []any{q.RequestID}
 	}
 	if q.Failed {
-		query += ` AND failed = 1`
+		query += ` AND line = ''`
 	}
 	if q.After > 0 {
 		query, args = query+` AND id > ?`, append(args, q.After)

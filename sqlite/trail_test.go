@@ -31,7 +31,7 @@ func (t *Trail) has(tb testing.TB, want int) {
 
 func (t *Trail) put(tb testing.TB) {
 	tb.Helper()
-	if err := t.Record(context.Background(), []symbolon.TrailEntry{{RequestID: "R", Client: "a", Bucket: symbolon.NamedApp, At: time.Now()}}, 9); err != nil {
+	if err := t.Record(context.Background(), []symbolon.TrailEntry{{RequestID: "R", Client: "a", Bucket: symbolon.NamedApp, At: time.Now()}}, 99); err != nil {
 		tb.Fatal(err)
 	}
 }

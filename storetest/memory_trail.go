@@ -14,13 +14,13 @@ type trail struct {
 }
 
 type kept struct {
-	id     int64
-	client symbolon.ClientID
-	bucket symbolon.TrailBucket
-	failed bool
-	ms     int64
-	request,
-	text string
+	id            int64
+	client        symbolon.ClientID
+	bucket        symbolon.TrailBucket
+	line          string
+	keep          int
+	ms            int64
+	request, text string
 }
 
 var _ symbolon.Trail = (*Memory)(nil)
@@ -39,7 +39,8 @@ func (m *Memory) Record(ctx context.Context, entries []symbolon.TrailEntry, keep
 			continue
 		}
 		m.trail.last++
-		k := kept{m.trail.last, e.Client, e.Bucket, e.Failed(), e.At.UnixMilli(), e.RequestID, string(text)}
+		line, keep := e.Line(keep)
+		k := kept{m.trail.last, e.Client, e.Bucket, line, keep, e.At.UnixMilli(), e.RequestID, string(text)}
 		if e.Bucket == symbolon.NamedNoApp {
 			k.client = ""
 		}
@@ -48,19 +49,22 @@ func (m *Memory) Record(ctx context.Context, entries []symbolon.TrailEntry, keep
 	type key struct {
 		client symbolon.ClientID
 		bucket symbolon.TrailBucket
-		failed bool
+		line   string
 	}
-	count, latest := make(map[key]int), int64(0)
+	count, room, latest := make(map[key]int), make(map[key]int), int64(0)
 	var bytes [len(symbolon.TrailBytes)]int
 	for _, k := range slices.Backward(m.trail.entries) {
 		latest = max(latest, k.ms)
 	}
 	var left []kept
 	for _, k := range slices.Backward(m.trail.entries) {
-		of := key{k.client, k.bucket, k.failed}
+		of := key{k.client, k.bucket, k.line}
+		if count[of] == 0 {
+			room[of] = k.keep
+		}
 		count[of]++
 		bytes[k.bucket] += len(k.text)
-		if count[of] <= keep && bytes[k.bucket] <= symbolon.TrailBytes[k.bucket] && k.ms >= latest-symbolon.TrailLife.Milliseconds() {
+		if count[of] <= room[of] && bytes[k.bucket] <= symbolon.TrailBytes[k.bucket] && k.ms >= latest-symbolon.TrailLife.Milliseconds() {
 			left = append(left, k)
 		}
 	}
@@ -81,7 +85,7 @@ func (m *Memory) Trail(ctx context.Context, q symbolon.TrailQuery) ([]symbolon.T
 		if q.RequestID != "" {
 			whose = k.request == q.RequestID
 		}
-		if !whose || q.Failed && !k.failed || k.id <= q.After || q.Before > 0 && k.id >= q.Before || len(list) == q.Limit {
+		if !whose || q.Failed && k.line != "" || k.id <= q.After || q.Before > 0 && k.id >= q.Before || len(list) == q.Limit {
 			continue
 		}
 		e, err := symbolon.DecodeTrailEntry([]byte(k.text))

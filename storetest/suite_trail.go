@@ -108,6 +108,17 @@ var trailCases = map[string]func(w *trailWorld){
 		w.want(symbolon.TrailQuery{Client: mill})
 		w.want(symbolon.TrailQuery{}, "1")
 	},
+	"what succeeded is kept by endpoint, in an eighth of the room": func(w *trailWorld) {
+		for range 4 {
+			info := w.entry(mill, symbolon.ProvenApp, "")
+			info.Endpoint = "info"
+			w.record(16, info)
+			if w.n == 1 {
+				w.record(16, w.entry(mill, symbolon.ProvenApp, ""))
+			}
+		}
+		w.want(symbolon.TrailQuery{Client: mill}, "5", "4", "2")
+	},
 	"the last of each app, bucket and outcome are kept: no flood pushes out others": func(w *trailWorld) {
 		w.record(3, w.entry(mill, symbolon.ProvenApp, "x"), w.entry(mill, symbolon.ProvenApp, ""), w.entry(other, symbolon.NamedApp, "x"), w.entry("", symbolon.NamedNoApp, "x"))
 		for range 4 {

@@ -27,8 +27,8 @@ const (
 	// writeTimeout bounds one write, and the last one when the server stops.
 	writeTimeout = 3 * time.Second
 
-	// Each second so many requests are taken up of one app and bucket: those that
-	// failed, and those that did not.
+	// Each second so many requests are taken up of one app and bucket: those that failed,
+	// and of each endpoint those that did not.
 	failuresPerSecond, successesPerSecond = 20, 2
 	// allPerSecond bounds those of all apps together, of one bucket, each.
 	allPerSecond = 100
@@ -54,9 +54,9 @@ type Recorder struct {
 
 // rated is whose requests are counted.
 type rated struct {
-	client symbolon.ClientID
-	bucket symbolon.TrailBucket
-	failed bool
+	client   symbolon.ClientID
+	bucket   symbolon.TrailBucket
+	endpoint string // of those that did not fail
 }
 
 // New returns a Recorder that writes nothing until Run.
@@ -72,12 +72,12 @@ func New(o Options) *Recorder {
 
 // Admits reports whether a request that was answered just now is to be taken up. It is
 // asked before the entry is made, since for most it is not.
-func (r *Recorder) Admits(client symbolon.ClientID, bucket symbolon.TrailBucket, failed bool, now time.Time) bool {
+func (r *Recorder) Admits(client symbolon.ClientID, bucket symbolon.TrailBucket, endpoint string, failed bool, now time.Time) bool {
 	limit, which := uint16(successesPerSecond), 0
 	if failed {
-		limit, which = failuresPerSecond, 1
+		limit, which, endpoint = failuresPerSecond, 1, ""
 	}
-	key := rated{client, bucket, failed}
+	key := rated{client, bucket, endpoint}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if second := now.Unix(); second != r.second {

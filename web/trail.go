@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -35,6 +36,11 @@ var trailed = map[string]string{
 // the way of every answer, so it does as little as it can until it knows that the
 // request is taken up.
 func (h *Handler) record(r *http.Request, ev *event, took time.Duration) {
+	defer func() {
+		if cause := recover(); cause != nil { // the answer is out, and goes before the log of it
+			h.Trail.Log.Error("a request could not be written down", "request_id", ev.id, "cause", fmt.Sprint(cause))
+		}
+	}()
 	endpoint := trailed[ev.route]
 	if endpoint == "" {
 		if ev.sent.flow == "" || ev.code == "" && !ev.sent.back {
@@ -42,8 +48,11 @@ func (h *Handler) record(r *http.Request, ev *event, took time.Duration) {
 		}
 		endpoint = "authorize"
 	}
+	if endpoint == "token" && ev.sent.body.First("grant_type") == string(symbolon.GrantRefresh) {
+		endpoint = "refresh"
+	}
 	client, bucket, ok := h.whose(r, ev, endpoint)
-	if !ok || !h.Trail.Admits(client, bucket, ev.code != "", ev.start.Add(took)) {
+	if !ok || !h.Trail.Admits(client, bucket, endpoint, ev.code != "", ev.start.Add(took)) {
 		return
 	}
 	h.Trail.Record(h.entry(r, ev, endpoint, client, bucket, took))
@@ -66,7 +75,7 @@ func (h *Handler) whose(r *http.Request, ev *event, endpoint string) (symbolon.C
 		}
 		// What names an app is looked up for as many requests as are taken up.
 		id := named(r, ev)
-		if id == "" || ev.why == oauth.UnknownClient.String() || !h.Trail.Admits("", symbolon.NamedNoApp, true, time.Now()) {
+		if id == "" || ev.why == oauth.UnknownClient.String() || !h.Trail.Admits("", symbolon.NamedNoApp, "", true, time.Now()) {
 			return "", symbolon.NamedNoApp, true
 		}
 		app, err := h.Engine.App(r.Context(), symbolon.ClientID(id))

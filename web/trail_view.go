@@ -66,7 +66,7 @@ type SentView struct {
 // sameText is what is compared character by character.
 var sameText = []string{
 	"redirect_uri", "htu", "htm", "typ", "client_id", "grant_type", "scope", "code_challenge_method", "client authentication",
-	"code_challenge, by S256 of the code_verifier", "thumbprint of the key", "resource of the token", "Content-Type",
+	"code_challenge, by S256 of the code_verifier", "thumbprint of the key", "resource of the token",
 }
 
 // NewTrailView returns what is shown of an entry. Connection is the row that the entry
@@ -84,7 +84,7 @@ func NewTrailView(e *symbolon.TrailEntry, connection *symbolon.Connection) Trail
 		}
 		v.Facts = slices.Clone(why.Facts)
 	}
-	if connection != nil && v.Failed {
+	if connection != nil && v.Failed && connection.CreatedAt.Before(e.At) {
 		v.Facts = append(v.Facts, connectionFact(connection))
 	}
 	for _, s := range e.Sent {
@@ -94,7 +94,7 @@ func NewTrailView(e *symbolon.TrailEntry, connection *symbolon.Connection) Trail
 }
 
 func newComparedView(c *symbolon.Comparison) ComparedView {
-	v := ComparedView{What: c.What, Nothing: c.Came == "", Came: []Part{{Text: visible(c.Came)}}}
+	v := ComparedView{What: c.What, Nothing: c.Came == "", Came: []Part{{Text: clean(c.Came, maxPassage)}}}
 	if c.Came != "" && len(c.Expected) > 0 && slices.Contains(sameText, c.What) {
 		m := NewMismatch(c.Came, c.Expected)
 		v.Came, v.Expected = m.SentParts, m.Registered
@@ -107,7 +107,7 @@ func newComparedView(c *symbolon.Comparison) ComparedView {
 		return v
 	}
 	for _, e := range c.Expected {
-		v.Expected = append(v.Expected, Candidate{URI: e, Parts: []Part{{Text: visible(e)}}})
+		v.Expected = append(v.Expected, Candidate{URI: e, Parts: []Part{{Text: clean(e, maxPassage)}}})
 	}
 	return v
 }

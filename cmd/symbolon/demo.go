@@ -74,6 +74,9 @@ func (c *demoCmd) Run(sh *shell) error {
 	if err := c.watchSettings.check(false); err != nil {
 		return err
 	}
+	if err := c.logSettings.check(); err != nil {
+		return err
+	}
 	_, quiet := terminal(sh.stderr)
 	lines := web.NewLines(sh.stderr)
 	defer lines.Close()

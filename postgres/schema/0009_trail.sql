@@ -8,12 +8,12 @@ CREATE TABLE trail (
 	request_id text NOT NULL,
 	client     text NOT NULL,
 	bucket     smallint NOT NULL,
-	failed     boolean NOT NULL,
+	line       text NOT NULL, -- symbolon.TrailEntry.Line; empty for those that failed
 	at         bigint NOT NULL,
 	size       bigint NOT NULL,
 	entry      text NOT NULL
 );
-CREATE INDEX trail_app ON trail (client, bucket, failed, id);
+CREATE INDEX trail_app ON trail (client, bucket, line, id);
 CREATE INDEX trail_request ON trail (request_id);
 CREATE INDEX trail_size ON trail (bucket, id);
 CREATE INDEX trail_at ON trail (at);
