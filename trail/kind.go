@@ -33,8 +33,14 @@ func holdsSecret(s string) bool {
 		if o.prefix == "sym_app_" || o.prefix == "sym_dc_" {
 			continue
 		}
-		if strings.Contains(s, o.prefix) {
-			return true
+		for rest := s; ; {
+			i := strings.Index(rest, o.prefix)
+			if i < 0 {
+				break
+			}
+			if rest = rest[i+len(o.prefix):]; rest != "" && isBase64(rune(rest[0])) {
+				return true
+			}
 		}
 	}
 	for rest := s; ; {

@@ -129,6 +129,14 @@ func (r *Recorder) Run(ctx context.Context) {
 	}
 }
 
+// Flush writes what was taken up so far. It is for whoever wants to read it at once, and
+// not for beside Run.
+func (r *Recorder) Flush(ctx context.Context) {
+	if batch := r.drain(nil); len(batch) > 0 {
+		r.write(ctx, batch, new(time.Time))
+	}
+}
+
 // drain adds what waits.
 func (r *Recorder) drain(batch []symbolon.TrailEntry) []symbolon.TrailEntry {
 	for {
