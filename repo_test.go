@@ -144,8 +144,9 @@ func TestImportsRunOneWay(t *testing.T) {
 		"storetest":        {ours: []string{"."}},
 		"internal/softkey": {},
 		"internal/pgtest":  {others: []string{"github.com/jackc/pgx/v5"}},
-		"web":              {ours: []string{".", "seal", "jwt", "oauth", "oidc", "signin"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/text/feature/plural", "golang.org/x/text/language"}},
-		"cmd/symbolon":     {ours: []string{".", "fetch", "outbox", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "traces", "web", "webhook"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
+		"trail":            {ours: []string{"."}},
+		"web":              {ours: []string{".", "seal", "jwt", "oauth", "oidc", "signin", "trail"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/text/feature/plural", "golang.org/x/text/language"}},
+		"cmd/symbolon":     {ours: []string{".", "fetch", "outbox", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "trail", "traces", "web", "webhook"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
 		"docs/example-api": {ours: []string{"bearer"}},

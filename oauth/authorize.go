@@ -287,11 +287,11 @@ func (e *Engine) Authorize(ctx context.Context, req *AuthorizeRequest, who Actor
 func (e *Engine) provenApp(ctx context.Context, req *AuthorizeRequest, who *Actor) (*symbolon.App, error) {
 	for _, name := range [...]string{"client_id", "redirect_uri"} {
 		if fault := req.faults[name]; fault != "" {
-			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return nil, faulty(name, fault)
 		}
 	}
 	if req.ClientID == "" {
-		return nil, refuse(InvalidRequest, "The parameter client_id is missing.")
+		return nil, refuse(InvalidRequest, "The parameter client_id is missing.").absent("client_id", "RFC 6749 §4.1.1")
 	}
 	app, err := e.client(ctx, req.ClientID, e.mayFetch(who))
 	if err != nil {
@@ -315,11 +315,11 @@ func (e *Engine) provenRedirect(app *symbolon.App, req *AuthorizeRequest) error 
 		req.RedirectURI, req.implied = app.RedirectURIs[0], true
 	}
 	if req.RedirectURI == "" {
-		return refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID)
+		return refuse(InvalidRequest, "The parameter redirect_uri is missing.").from(app.ID).absent("redirect_uri", "RFC 6749 §4.1.1")
 	}
 	// RFC 9700 §2.1: exact string matching.
 	if !matchRedirectURI(app, req.RedirectURI) {
-		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID)
+		r := refuse(InvalidRequest, "The redirect_uri is not registered for this app; it must be the same character by character.").from(app.ID).whyURI(req.RedirectURI, app.RedirectURIs)
 		r.Mismatch, r.Sent = app, req.RedirectURI
 		return r
 	}
@@ -377,7 +377,7 @@ func (e *Engine) readAuthorization(req *AuthorizeRequest, app *symbolon.App, cod
 func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbolon.Code, now time.Time) error {
 	for _, name := range authorizeNames {
 		if fault := req.faults[name]; fault != "" {
-			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return faulty(name, fault)
 		}
 	}
 	if err := e.checkMode(req, app, now); err != nil {
@@ -398,24 +398,24 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 	case len(req.State) > maxState:
 		return refuse(InvalidRequest, "The parameter state is longer than 4096 bytes.")
 	case req.ResponseType == "":
-		return refuse(InvalidRequest, "The parameter response_type is missing; it must be code.")
+		return refuse(InvalidRequest, "The parameter response_type is missing; it must be code.").absent("response_type", "RFC 6749 §4.1.1")
 	case req.Scope == "" && req.Standard:
 		// RFC 6749 §3.3: a default that is documented, never all scopes.
 		if req.Scope = e.cfg.DefaultScope.Within(app.Scope).String(); req.Scope == "" {
 			return refuse(InvalidScope, "The parameter scope is missing, and this app may not have the scope that is the default.")
 		}
 	case req.Scope == "":
-		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.")
+		return refuse(InvalidRequest, "The parameter scope is missing; it names what the app may do, for instance connect.").absent("scope", "RFC 6749 §3.3")
 	}
 	scope, err := symbolon.ParseScopes(req.Scope)
 	if (err != nil || !mayHave(app).Covers(scope)) && strings.Contains(req.Scope, ",") {
-		return refuse(InvalidScope, "The names in scope are separated by single spaces, not by commas.")
+		return refuse(InvalidScope, "The names in scope are separated by single spaces, not by commas.").whyScope(req.Scope, mayHave(app))
 	}
 	if err != nil {
-		return refuse(InvalidScope, "The scope is malformed: names are separated by exactly one space (RFC 6749 section 3.3).")
+		return refuse(InvalidScope, "The scope is malformed: names are separated by exactly one space (RFC 6749 section 3.3).").whyScope(req.Scope, mayHave(app))
 	}
 	if !mayHave(app).Covers(scope) {
-		return refuse(InvalidScope, "A scope was asked for that does not exist or is not among those registered for this app.")
+		return refuse(InvalidScope, "A scope was asked for that does not exist or is not among those registered for this app.").whyScope(req.Scope, mayHave(app))
 	}
 	code.Scope = scope
 	if req.DPoPKey != "" {
@@ -428,7 +428,7 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 	if req.front().any() {
 		// There is no code that a challenge could be for.
 	} else if why := readChallenge(app, req.CodeChallenge, req.CodeChallengeMethod, code); why != "" {
-		return refuse(InvalidRequest, why)
+		return refuse(InvalidRequest, why).whyChallenge(req)
 	}
 	if code.Resource, err = e.target(app, req.Resource); err != nil {
 		return err
@@ -449,7 +449,7 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 
 func cannotAsk(need Need) *Error {
 	if need == NeedConsent {
-		return refuse(ConsentRequired, "The account has not allowed this app these scopes; begin step 1 in the person's browser, without prompt=none, to ask.")
+		return refuse(ConsentRequired, "The account has not allowed this app these scopes; begin step 1 in the person's browser, without prompt=none, to ask.").because("consent covers what is asked", "OpenID Connect Core §3.1.2.6").mend("Send the person's browser to this address, and leave prompt=none out.")
 	}
-	return refuse(LoginRequired, "No one is signed in whom this request could be for; begin step 1 in the person's browser, without prompt=none, so that they can sign in.")
+	return refuse(LoginRequired, "No one is signed in whom this request could be for; begin step 1 in the person's browser, without prompt=none, so that they can sign in.").because("somebody is signed in", "OpenID Connect Core §3.1.2.6").mend("Send the person's browser to this address, and leave prompt=none out.")
 }

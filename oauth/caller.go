@@ -56,7 +56,9 @@ func addressOf(text string) netip.Addr {
 
 // no refuses what the caller asks.
 func (c *caller) no(r Refusal, description string) *Error {
-	return refuse(r, description).from(c.app.ID)
+	e := refuse(r, description).from(c.app.ID)
+	e.Proven = !c.app.Public // knowing the client_id of one that is public proves nothing
+	return e
 }
 
 // caller is the first phase of every grant: who asks, may it use the grant, and
@@ -69,12 +71,25 @@ func (e *Engine) caller(ctx context.Context, req *TokenRequest, grant symbolon.G
 	}
 	c := &caller{app: app, now: now, from: addressOf(req.Credentials.Address)}
 	if !app.MayUse(grant) {
-		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.")
+		return nil, c.no(UnauthorizedClient, "This app is not registered for this grant_type; its owner can allow it.").
+			because("the app may use the grant", "RFC 6749 §5.2").compare("grant_type", string(grant), grantNames(app)...).mend("Allow the app the grant: symbolon app edit --grant; or have it use another.")
 	}
 	if c.binding, err = e.boundTo(ctx, app, &req.Proof, now); err != nil {
-		return nil, err
+		r := storeError(err)
+		r.Proven = !app.Public
+		return nil, r
 	}
 	return c, nil
+}
+
+func grantNames(app *symbolon.App) []string {
+	var list []string
+	for _, g := range Grants {
+		if app.MayUse(g) {
+			list = append(list, string(g))
+		}
+	}
+	return list
 }
 
 // refreshGrant returns the grant for a refresh token. That of a public app is

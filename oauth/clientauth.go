@@ -76,13 +76,13 @@ func (c *Credentials) ParseBasic(header string) {
 func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time) (*symbolon.App, error) {
 	id, secret := c.BodyID, c.BodySecret
 	if c.fault != "" {
-		return nil, refuse(InvalidRequest, c.fault)
+		return nil, refuse(InvalidRequest, c.fault).because("the Authorization header can be read", "RFC 6749 §2.3.1").mend("Send Authorization: Basic and base64 of client_id:client_secret; or leave the header out and send both in the body.")
 	}
 	if c.Basic {
 		// RFC 6749 §2.3 forbids two methods at once; Node-RED sends both with
 		// the same values. docs/divergences.md.
 		if id != "" && id != c.BasicID || secret != "" && secret != c.BasicSecret {
-			return nil, refuse(InvalidRequest, "The credentials in the Authorization header and those in the body differ; send them in one place.")
+			return nil, refuse(InvalidRequest, "The credentials in the Authorization header and those in the body differ; send them in one place.").because("the app proves itself in one way", "RFC 6749 §2.3").compare("credentials", "two that differ, in the Authorization header and in the body", "one").mend("Choose in the platform how the client authenticates: by the header, or by the body, and not both.")
 		}
 		id, secret = c.BasicID, c.BasicSecret
 	}
@@ -90,7 +90,7 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 	if c.Assertion != "" || c.AssertionType != "" {
 		// RFC 6749 §2.3: one method a request.
 		if c.Basic || secret != "" {
-			return nil, refuse(InvalidRequest, "A secret and a client_assertion were sent; an app proves itself in one way.")
+			return nil, refuse(InvalidRequest, "A secret and a client_assertion were sent; an app proves itself in one way.").because("the app proves itself in one way", "RFC 6749 §2.3").mend("Leave the client_secret out.")
 		}
 		var err error
 		if a, err = readAssertion(c); err != nil {
@@ -105,7 +105,7 @@ func (e *Engine) authenticate(ctx context.Context, c *Credentials, now time.Time
 		}
 	}
 	if id == "" {
-		return nil, refuse(InvalidRequest, "client_id is missing; send it in the body, or in an Authorization header of the scheme Basic.")
+		return nil, refuse(InvalidRequest, "client_id is missing; send it in the body, or in an Authorization header of the scheme Basic.").absent("client_id", "RFC 6749 §2.3.1")
 	}
 	app, err := e.client(ctx, id, false)
 	if err != nil {
@@ -125,21 +125,21 @@ func (e *Engine) prove(ctx context.Context, app *symbolon.App, c *Credentials, s
 	case isFAPI(app) && !provesByKey(app): // FAPI 2.0 §5.3.2.1, 3 and 6
 		return refuse(InvalidClient, "This app has the profile fapi2, so it must prove itself by private_key_jwt or a TLS certificate; its owner can register that.")
 	case a != nil && method != symbolon.AuthKey:
-		return refuse(InvalidClient, "This app is not registered to prove itself by a client_assertion.")
+		return refuse(InvalidClient, "This app is not registered to prove itself by a client_assertion.").whyMethod(app, "private_key_jwt")
 	case secret != "" && method == symbolon.AuthNone:
-		return refuse(InvalidClient, "This app is public and has no secret, but a client_secret was sent.")
+		return refuse(InvalidClient, "This app is public and has no secret, but a client_secret was sent.").whyMethod(app, sentMethod(c))
 	}
 	switch method {
 	case symbolon.AuthNone:
 		return nil
 	case symbolon.AuthKey:
 		if a == nil {
-			return refuse(InvalidClient, "This app proves itself by a client_assertion, signed with its key (private_key_jwt), and sent none.")
+			return refuse(InvalidClient, "This app proves itself by a client_assertion, signed with its key (private_key_jwt), and sent none.").whyMethod(app, sentMethod(c))
 		}
 		return e.checkAssertion(ctx, app, a, now)
 	case symbolon.AuthTLS, symbolon.AuthSelfSignedTLS:
 		if secret != "" {
-			return refuse(InvalidClient, "This app proves itself by its TLS certificate, but a client_secret was sent.")
+			return refuse(InvalidClient, "This app proves itself by its TLS certificate, but a client_secret was sent.").whyMethod(app, sentMethod(c))
 		}
 		return e.checkCertificate(ctx, app, c.Certificate, now)
 	}
@@ -152,20 +152,20 @@ func (e *Engine) checkSecret(app *symbolon.App, c *Credentials, secret string, n
 	switch method := app.Method(); {
 	case secret == "":
 		// RFC 6749 §3.2.1: knowing the client_id proves nothing.
-		return refuse(InvalidClient, "client_secret is missing; this app must prove itself.")
+		return refuse(InvalidClient, "client_secret is missing; this app must prove itself.").whyMethod(app, sentMethod(c))
 	case method == symbolon.AuthBasic && !c.Basic:
-		return refuse(InvalidClient, "This app is registered to send its secret in an Authorization header of the scheme Basic (client_secret_basic).")
+		return refuse(InvalidClient, "This app is registered to send its secret in an Authorization header of the scheme Basic (client_secret_basic).").whyMethod(app, sentMethod(c))
 	case method == symbolon.AuthPost && c.BodySecret == "":
-		return refuse(InvalidClient, "This app is registered to send its secret as client_secret in the body (client_secret_post).")
+		return refuse(InvalidClient, "This app is registered to send its secret as client_secret in the body (client_secret_post).").whyMethod(app, sentMethod(c))
 	case app.CheckSecret(secret):
 		return nil
 	}
 	if wait := e.wrong.add(guess{app.ID, c.Address}, now); wait > 0 {
 		r := refuse(TooManyGuesses, "Too many wrong client_secrets came from this address; the right one still works.")
 		r.RetryAfter = wait
-		return r
+		return r.whySecret(app, c, secret)
 	}
-	return refuse(InvalidClient, "The client_secret is wrong for this client_id; if it is lost, make a new one.")
+	return refuse(InvalidClient, "The client_secret is wrong for this client_id; if it is lost, make a new one.").whySecret(app, c, secret)
 }
 
 // guesses counts what someone may do a number of times: wrong secrets by app and

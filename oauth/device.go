@@ -66,7 +66,7 @@ const (
 func (e *Engine) AuthorizeDevice(ctx context.Context, req *DeviceRequest) (*DeviceAuthorization, error) {
 	for _, name := range append([]string{"resource"}, deviceNames...) {
 		if fault := req.faults[name]; fault != "" {
-			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return nil, faulty(name, fault)
 		}
 	}
 	now := e.clock.Now()

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -42,14 +43,14 @@ type proofClaims struct {
 func (e *Engine) checkProof(ctx context.Context, whose symbolon.ClientID, p *Proof, shown string, now time.Time) (symbolon.Binding, error) {
 	var none symbolon.Binding
 	if len(p.DPoP) != 1 {
-		return none, refuse(InvalidDPoPProof, "There must be exactly one DPoP header.")
+		return none, refuse(InvalidDPoPProof, "There must be exactly one DPoP header.").because("there is one DPoP proof", "RFC 9449 §4.3").compare("DPoP headers", strconv.Itoa(len(p.DPoP)), "1").mend("Send one proof with each request.")
 	}
 	token, err := jwt.Parse(p.DPoP[0])
 	if err != nil {
 		return none, refuse(InvalidDPoPProof, "The DPoP proof is not a JWT, signed by ES256, RS256, PS256 or EdDSA, in the compact form.").detail(err.Error())
 	}
 	if token.Type != typProof {
-		return none, refuse(InvalidDPoPProof, "The typ of the DPoP proof must be dpop+jwt.")
+		return none, refuse(InvalidDPoPProof, "The typ of the DPoP proof must be dpop+jwt.").because("the proof is a DPoP proof", "RFC 9449 §4.2").compare("typ", token.Type, typProof).mend("Set typ in the header of the JWT.")
 	}
 	if err := e.mayProve(ctx, whose, token.Algorithm); err != nil {
 		return none, err
@@ -67,9 +68,9 @@ func (e *Engine) checkProof(ctx context.Context, whose symbolon.ClientID, p *Pro
 	case claims.ID == "" || len(claims.ID) > maxID:
 		return none, refuse(InvalidDPoPProof, "The DPoP proof needs a jti of at most 512 bytes, another each time.")
 	case claims.Method != p.Method:
-		return none, refuse(InvalidDPoPProof, "The htm of the DPoP proof must be the method of the request.")
+		return none, refuse(InvalidDPoPProof, "The htm of the DPoP proof must be the method of the request.").because("the DPoP proof is for this method", "RFC 9449 §4.3").compare("htm", claims.Method, p.Method).mend("Make a proof for each request, of its own method.")
 	case !ok || url != own:
-		return none, refuse(InvalidDPoPProof, "The htu of the DPoP proof must be the URL of the request, as the server's metadata has it.")
+		return none, refuse(InvalidDPoPProof, "The htu of the DPoP proof must be the URL of the request, as the server's metadata has it.").because("the DPoP proof is for this URL", "RFC 9449 §4.3").compare("htu", claims.URL, p.URL).mend("Write into htu the URL that the request is sent to, without query and fragment.")
 	case claims.IssuedAt == nil:
 		return none, refuse(InvalidDPoPProof, "The DPoP proof needs an iat.")
 	}
@@ -82,12 +83,13 @@ func (e *Engine) checkProof(ctx context.Context, whose symbolon.ClientID, p *Pro
 	}
 	until := claims.IssuedAt.Add(proofWindow)
 	if age := now.Sub(claims.IssuedAt.Time); claims.Nonce == "" && (age >= proofWindow || age <= -proofWindow) {
-		return none, refuse(InvalidDPoPProof, "The iat of the DPoP proof is more than a minute away from now; set the clock of the app, or use the nonce in the header DPoP-Nonce.")
+		return none, refuse(InvalidDPoPProof, "The iat of the DPoP proof is more than a minute away from now; set the clock of the app, or use the nonce in the header DPoP-Nonce.").
+			because("the DPoP proof was made just now", "RFC 9449 §4.3, §11.1").compare("iat", at(claims.IssuedAt.Time), "within a minute of "+at(now)).fact("By the server's clock, the proof was made %s.", ago(age)).mend("Set the clock of the app; or take the nonce of the header DPoP-Nonce into the proof, which counts instead.")
 	}
 	if claims.Nonce != "" || e.cfg.RequireDPoPNonce {
 		// RFC 9449 §8: the nonce vouches for the time, whatever clock the app has.
 		if until = e.nonceEnds(claims.Nonce, now); until.IsZero() {
-			return none, refuse(UseDPoPNonce, "The DPoP proof must have the nonce that stands in the header DPoP-Nonce of this answer.")
+			return none, refuse(UseDPoPNonce, "The DPoP proof must have the nonce that stands in the header DPoP-Nonce of this answer.").because("the DPoP proof has a fresh nonce", "RFC 9449 §8").mend("Send the request again, with a proof that has the nonce of the answer. Libraries for DPoP do so by themselves.")
 		}
 	}
 	if err := e.spendProof(ctx, onceKey("dpop", string(thumbprint[:]), claims.ID, claims.Method, own), until, now); err != nil {
@@ -203,14 +205,14 @@ func (e *Engine) held(ctx context.Context, s *Shown) (*symbolon.AccessToken, err
 	case !s.DPoP && bound == symbolon.BoundByDPoP:
 		// RFC 9449 §7.2: it must not be taken as a bearer token.
 		s.DPoP = true
-		return nil, s.challenged(refuse(InvalidToken, "The access token is bound to a key; send it as Authorization: DPoP TOKEN, with a DPoP proof.").from(token.Client))
+		return nil, s.challenged(refuse(InvalidToken, "The access token is bound to a key; send it as Authorization: DPoP TOKEN, with a DPoP proof.").of(&token.Grant).because("a token that is bound to a key comes with a proof", "RFC 9449 §7.2").compare("Authorization", "Bearer", "DPoP").mend("Send the token under the scheme DPoP, with a proof by the key with which it was asked for."))
 	case bound == symbolon.BoundByDPoP:
 		proven, err := e.checkProof(ctx, token.Client, &s.Proof, s.Token, e.clock.Now())
 		if err != nil {
 			return nil, s.challenged(storeError(err).from(token.Client))
 		}
 		if proven != token.Binding {
-			return nil, s.challenged(refuse(InvalidToken, "The access token is bound to another key than that of the DPoP proof.").from(token.Client))
+			return nil, s.challenged(refuse(InvalidToken, "The access token is bound to another key than that of the DPoP proof.").of(&token.Grant).whyBinding(token.Binding, proven))
 		}
 	case bound == symbolon.BoundByTLS:
 		if c := s.Proof.Certificate; c == nil || c.binding() != token.Binding {

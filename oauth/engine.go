@@ -258,7 +258,8 @@ func (e *Engine) client(ctx context.Context, id string, mayFetch bool) (*symbolo
 }
 
 func unknownClient() *Error {
-	return refuse(UnknownClient, "No app is registered here under this client_id; compare it with the one that was shown when the app was made.")
+	return refuse(UnknownClient, "No app is registered here under this client_id; compare it with the one that was shown when the app was made.").
+		because("the client_id is that of an app", "RFC 6749 §2.2").mend("Copy the client_id again. If the app was deleted, or is of another server (the sandbox, perhaps), register it here.")
 }
 
 func (e *Engine) findApp(ctx context.Context, id symbolon.ClientID, mayFetch bool) (*symbolon.App, error) {

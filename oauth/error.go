@@ -201,6 +201,15 @@ type Error struct {
 	// Shown is set when the request showed an access token, which the refusal is
 	// about; DPoP when it is to be shown under that scheme (RFC 9449 §7.1).
 	Shown, DPoP bool
+	// Why says what decided, for the owner of the app alone, or is nil. No answer
+	// repeats it.
+	Why *symbolon.Explanation
+	// Account and Connection are those that the refusal is about, as far as they are
+	// known. Proven is set when the request came from Client: it had a secret, a code or
+	// a token of the app's.
+	Account    symbolon.AccountID
+	Connection symbolon.ConnectionID
+	Proven     bool
 	// RetryAfter is how long to wait before asking again, or 0.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.

@@ -26,14 +26,14 @@ func (e *Engine) Info(ctx context.Context, shown Shown) (*Info, error) {
 	}
 	// RFC 8707 §2: a token for another API is none for this one.
 	if !e.meantForUs(&token.Grant) {
-		return nil, shown.challenged(refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").from(token.Client))
+		return nil, shown.challenged(refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").of(&token.Grant).whyResource(&token.Grant, e.cfg.Issuer))
 	}
 	// RFC 6750 §3.1: good, but not for this.
 	if !token.Scope.Has(symbolon.ScopeConnect) {
-		return nil, shown.challenged(refuse(InsufficientScope, "The access token lacks the scope connect.").from(token.Client))
+		return nil, shown.challenged(refuse(InsufficientScope, "The access token lacks the scope connect.").of(&token.Grant).whyLacks(token.Scope, symbolon.ScopeConnect))
 	}
 	if token.Account == "" {
-		return nil, shown.challenged(refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").from(token.Client))
+		return nil, shown.challenged(refuse(InvalidToken, "The access token is the app's own: there is no account to tell of.").of(&token.Grant).because("the token is of an account", "").mend("Connect an account, and use its token: one of client_credentials is of the app itself."))
 	}
 	if token.Name == "" {
 		return e.namedInfo(ctx, shown.Token, token)
@@ -61,7 +61,7 @@ func (e *Engine) namedInfo(ctx context.Context, text string, token *symbolon.Acc
 // bearer checks an access token (RFC 6750 §2.1), which steps 4 and 6 share.
 func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken, error) {
 	if text == "" {
-		return nil, refuse(MissingToken, "An access token is missing; send it as Authorization: Bearer TOKEN.")
+		return nil, refuse(MissingToken, "An access token is missing; send it as Authorization: Bearer TOKEN.").because("an access token was sent", "RFC 6750 §2.1").compare("Authorization", "", "Bearer and the access token").mend("Send the access_token in the header Authorization, behind the word Bearer and one space.")
 	}
 	now := e.clock.Now()
 	keys := e.generation(now)
@@ -79,21 +79,22 @@ func (e *Engine) bearer(ctx context.Context, text string) (*symbolon.AccessToken
 			}
 		}
 		if err != nil {
-			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error())
+			return nil, refuse(InvalidToken, notOurs(seal.AccessToken, "access token", text)).detail(err.Error()).whyNotOurs("access token", err)
 		}
 		e.seen.keep(text, token, keys)
 	}
 	// A lifetime that was shortened since holds for older tokens too: the feed
 	// remembers what has ended for the present lifetime only.
 	if !now.Before(token.ExpiresAt) || !now.Before(token.IssuedAt.Add(e.cfg.AccessLifetime)) {
-		return nil, refuse(InvalidToken, "The access token has expired; refresh it.").from(token.Client)
+		return nil, refuse(InvalidToken, "The access token has expired; refresh it.").of(&token.Grant).because("the access token is used in time", "RFC 6750 §3.1").
+			expired("The access token", token.IssuedAt, earlier(token.ExpiresAt, token.IssuedAt.Add(e.cfg.AccessLifetime)), now).mend("Refresh when the answer is 401, or shortly before expires_in is over, and send the request again with the new token.")
 	}
 	// DESIGN 4: who does not know what has ended honours nothing.
 	if err := e.feed.Fresh(ctx); err != nil {
 		return nil, storeError(err).from(token.Client)
 	}
 	if e.feed.Over(&token.Grant) {
-		return nil, refuse(InvalidToken, "The connection was ended; the account must be connected anew.").from(token.Client)
+		return nil, refuse(InvalidToken, "The connection was ended; the account must be connected anew.").of(&token.Grant).whyEnded()
 	}
 	return token, nil
 }

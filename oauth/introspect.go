@@ -42,7 +42,7 @@ func ReadTokenQuery(p *Params, c Credentials) TokenQuery {
 func (e *Engine) asker(ctx context.Context, q *TokenQuery) (*caller, error) {
 	for _, name := range tokenQueryNames {
 		if fault := q.faults[name]; fault != "" {
-			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return nil, faulty(name, fault)
 		}
 	}
 	// RFC 7662 §2.1, RFC 7009 §2.1: who says nothing of who it is has not proven

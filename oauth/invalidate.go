@@ -30,7 +30,7 @@ func (e *Engine) Invalidate(ctx context.Context, shown Shown) (symbolon.Grant, e
 		return token.Grant, storeError(err).from(token.Client)
 	}
 	if n == 0 {
-		return token.Grant, refuse(InvalidToken, "The connection was ended before.").from(token.Client)
+		return token.Grant, refuse(InvalidToken, "The connection was ended before.").of(&token.Grant).whyEnded()
 	}
 	return token.Grant, nil
 }

@@ -72,7 +72,7 @@ func (e *Engine) Push(ctx context.Context, req *PushRequest) (*Pushed, error) {
 	// 1. Who asks?
 	for _, name := range tokenQueryNames {
 		if fault := req.faults[name]; fault != "" {
-			return nil, refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return nil, faulty(name, fault)
 		}
 	}
 	now := e.clock.Now()
@@ -154,7 +154,7 @@ func (e *Engine) resolve(ctx context.Context, req *AuthorizeRequest, who *Actor,
 	}
 	for _, name := range [...]string{"client_id", "request_uri", "request"} {
 		if fault := req.faults[name]; fault != "" {
-			return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+			return faulty(name, fault)
 		}
 	}
 	switch {

@@ -238,6 +238,16 @@ func (p *Params) Has(name string) bool {
 	return false
 }
 
+// Each calls yield with every parameter in its order, with what is wrong with its value
+// or "", until it returns false.
+func (p *Params) Each(yield func(name, value, fault string) bool) {
+	for i := range p.pairs {
+		if !yield(p.pairs[i].name, p.pairs[i].value, p.pairs[i].fault) {
+			return
+		}
+	}
+}
+
 // fields reads named parameters into strings; the first fault of each kind is
 // kept by name, to be reported in the order in which the step looks.
 type fields struct {

@@ -81,7 +81,7 @@ func (r *TokenRequest) fault() error {
 	for _, names := range [][]string{tokenNames, exchangeNames, tokenLists} {
 		for _, name := range names {
 			if fault := r.faults[name]; fault != "" {
-				return refuse(InvalidRequest, "The parameter "+name+" "+fault+".")
+				return faulty(name, fault)
 			}
 		}
 	}
@@ -99,13 +99,13 @@ func (e *Engine) Token(ctx context.Context, req *TokenRequest) (*TokenResponse, 
 	switch {
 	case grant == "":
 		if req.Standard {
-			return nil, refuse(InvalidRequest, "The parameter grant_type is missing; the server's metadata lists its values under grant_types_supported.")
+			return nil, refuse(InvalidRequest, "The parameter grant_type is missing; the server's metadata lists its values under grant_types_supported.").absent("grant_type", "RFC 6749 §4.1.3")
 		}
-		return nil, refuse(InvalidRequest, "The parameter grant_type is missing; it must be authorization_code or refresh_token.")
+		return nil, refuse(InvalidRequest, "The parameter grant_type is missing; it must be authorization_code or refresh_token.").absent("grant_type", "RFC 6749 §4.1.3")
 	case grant == symbolon.GrantRefresh:
 		return e.Refresh(ctx, req)
 	case grant != symbolon.GrantCode && !(req.Standard && slices.Contains(Grants, grant)):
-		return nil, refuse(UnsupportedGrantType, "The grant_type is none that this endpoint offers; the server's metadata lists those that /oauth2/token takes.")
+		return nil, refuse(UnsupportedGrantType, "The grant_type is none that this endpoint offers; the server's metadata lists those that /oauth2/token takes.").whyGrant(req)
 	}
 
 	// Who asks? No grant can forget it.
@@ -139,33 +139,33 @@ func (e *Engine) redeem(ctx context.Context, c *caller, req *TokenRequest) (*Tok
 
 	// 2. What is presented?
 	if req.Code == "" {
-		return nil, c.no(InvalidRequest, "The parameter code is missing.")
+		return nil, c.no(InvalidRequest, "The parameter code is missing.").absent("code", "RFC 6749 §4.1.3")
 	}
 	var code symbolon.Code
 	if err := e.open(seal.Code, req.Code, &code, now); err != nil {
-		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error())
+		return nil, c.no(InvalidGrant, notOurs(seal.Code, "code", req.Code)).detail(err.Error()).whyNotOurs("code", err)
 	}
 	if req.RedirectURI == "" && !(req.Standard && (code.ImpliedURI || code.HasChallenge || looseNoRedirect.InForce(app))) {
-		return nil, c.no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.")
+		return nil, c.no(InvalidRequest, "The parameter redirect_uri is missing; it must be the one of the authorization request.").absent("redirect_uri", "RFC 6749 §4.1.3")
 	}
 
 	// 3. Is it allowed? All is checked before anything is spent, so that a
 	// request that fails any check spends nothing (RFC 9700 §4.5).
 	if code.Client != app.ID {
-		return nil, c.no(InvalidGrant, "The code was given to another app.")
+		return nil, c.no(InvalidGrant, "The code was given to another app.").whyAnother("code", "RFC 6749 §4.1.3")
 	}
 	if uri := sha256.Sum256([]byte(req.RedirectURI)); req.RedirectURI != "" && subtle.ConstantTimeCompare(uri[:], code.RedirectURI[:]) != 1 {
-		return nil, c.no(InvalidGrant, "The redirect_uri differs from the one in the authorization request.")
+		return nil, c.no(InvalidGrant, "The redirect_uri differs from the one in the authorization request.").of(&code.Grant).whySameURI(app, code.RedirectURI, req.RedirectURI)
 	}
 	if why := checkVerifier(&code, req.CodeVerifier); why != "" {
-		return nil, c.no(InvalidGrant, why)
+		return nil, c.no(InvalidGrant, why).of(&code.Grant).whyVerifier(&code, req.CodeVerifier)
 	}
 	// RFC 9449 §10: the code may be bound to the key already.
 	if code.Binding.Kind != symbolon.Unbound && code.Binding != c.binding {
-		return nil, c.no(InvalidGrant, "The code is bound to the key of a DPoP proof, and the request does not prove to have that key.")
+		return nil, c.no(InvalidGrant, "The code is bound to the key of a DPoP proof, and the request does not prove to have that key.").of(&code.Grant).whyBinding(code.Binding, c.binding)
 	}
 	if !now.Before(code.ExpiresAt) {
-		return nil, c.no(InvalidGrant, "The code has expired; it must be redeemed at once.")
+		return nil, c.no(InvalidGrant, "The code has expired; it must be redeemed at once.").of(&code.Grant).because("the code is redeemed in time", "RFC 6749 §4.1.2").expired("The code", code.IssuedAt, code.ExpiresAt, now).mend("Redeem the code as soon as the person comes back, in the callback itself, and not in a job that runs later.")
 	}
 
 	// 4. Spend, and 5. answer.
@@ -179,7 +179,7 @@ func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *
 	// The last of what is checked: an owner may have taken a scope meanwhile.
 	scope := code.Scope.Within(mayHave(c.app))
 	if len(scope) == 0 {
-		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.")
+		return nil, c.no(InvalidScope, "The app may no longer have any of the scopes that were granted.").of(&code.Grant).whyScope(code.Scope.String(), mayHave(c.app))
 	}
 	token, err := e.narrow(c, code.Grant, scope, req)
 	if err != nil {
@@ -227,13 +227,13 @@ func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, sp
 	case err != nil:
 		return expires, storeError(err).from(c.app.ID)
 	case outcome == symbolon.CodeReplayed && spare:
-		return expires, c.no(InvalidGrant, "The device_code was used before; the tokens that it brought go on working.")
+		return expires, c.no(InvalidGrant, "The device_code was used before; the tokens that it brought go on working.").of(&code.Grant).because("a device_code is used once", "RFC 8628 §3.5").mend("Stop asking once there was an answer with tokens.")
 	case outcome == symbolon.CodeReplayed:
 		e.happened(Happening{Type: symbolon.EventReplayed, Connection: code.Connection, Account: code.Account, Client: c.app.ID, Why: string(symbolon.ByCodeReplay), At: c.now})
 		e.announced()
-		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()))
+		return expires, e.ended(ctx, c, code.Connection, c.no(InvalidGrant, "The code was used before; the connection that it made is ended, so the account must be connected anew.").detail("code replayed, connection "+code.Connection.String()).of(&code.Grant).whyReplay(code, c.now))
 	case outcome != symbolon.Connected:
-		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, the person signed out, or connected the app anew, since the code was given.")
+		return expires, c.no(InvalidGrant, "The account or the app was disabled, the consent was withdrawn, the person signed out, or connected the app anew, since the code was given.").of(&code.Grant).because("what was allowed is allowed still", "RFC 6749 §5.2").mend("Connect the account anew.")
 	}
 	e.happened(Happening{Type: symbolon.EventConnected, Connection: code.Connection, Account: code.Account, Client: c.app.ID, At: c.now})
 	if c.app.Settings.Webhook != nil {

@@ -28,9 +28,9 @@ func (e *Engine) Userinfo(ctx context.Context, shown Shown) (*Userinfo, error) {
 	}
 	switch {
 	case !e.meantForUs(&token.Grant):
-		return nil, shown.challenged(refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").from(token.Client))
+		return nil, shown.challenged(refuse(InvalidToken, "The access token is for another resource; ask for one without a resource, or for this server's own.").of(&token.Grant).whyResource(&token.Grant, e.cfg.Issuer))
 	case !e.openID(token.Scope):
-		r := refuse(InsufficientScope, "The access token lacks the scope openid.").from(token.Client)
+		r := refuse(InsufficientScope, "The access token lacks the scope openid.").of(&token.Grant).whyLacks(token.Scope, "openid")
 		r.Scope = symbolon.Scopes{scopeOpenID}
 		return nil, shown.challenged(r)
 	case token.Account == "":

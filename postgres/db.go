@@ -84,7 +84,9 @@ type DB struct {
 	pulse   pulse
 	place   place
 	closed  atomic.Bool
-	held    *held // of who carries the data
+	// unlooked is how many bytes of the trail this node has written.
+	unlooked atomic.Int64
+	held     *held // of who carries the data
 
 	connects  *gather.Group[*request[symbolon.Connect, symbolon.ConnectOutcome]]
 	refreshes *gather.Group[*request[symbolon.Refresh, symbolon.RefreshOutcome]]

@@ -31,6 +31,12 @@ func holds(t *testing.T, name string) {
 		}
 		return open(t, c.URL(name), Options{})
 	})
+	storetest.RunTrail(t, func(t testing.TB) symbolon.Trail {
+		if err := c.Exec(name, "DELETE FROM trail"); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, c.URL(name), Options{})
+	})
 }
 
 // open opens a database with real data, new or not, and closes it at the end of

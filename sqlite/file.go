@@ -44,17 +44,18 @@ const magic = "SQLite format 3\x00"
 // its own.
 const readers = 4
 
-var processOnce sync.Once
+// settleProcess makes the settings of the process, once.
+var settleProcess = sync.OnceFunc(func() {
+	// Both are harmless where they cannot be had. fdatasync is as durable and spares
+	// the journal of the file system. OFD locks survive that someone opens and closes
+	// the file.
+	_, _ = sqlite.Fdatasync(true)
+	_, _ = sqlite.OFDLocking(true)
+})
 
 // openFile opens the database at path, which must exist.
 func openFile(path string, wait time.Duration) (*file, error) {
-	processOnce.Do(func() {
-		// Both are settings of the process, and harmless where they cannot be
-		// had. fdatasync is as durable and spares the journal of the file
-		// system. OFD locks survive that someone opens and closes the file.
-		_, _ = sqlite.Fdatasync(true)
-		_, _ = sqlite.OFDLocking(true)
-	})
+	settleProcess()
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,7 @@ type Memory struct {
 	keys        map[symbolon.KeyID]symbolon.Key
 	once        map[[32]byte]symbolon.Once
 	outbox      map[symbolon.DeliveryID]waiting
+	trail       trail
 }
 
 var _ symbolon.Store = (*Memory)(nil)

@@ -19,6 +19,7 @@ type httpError struct {
 	status      int
 	code        string
 	description string
+	body        []byte // what could not be read, for the trail, or nil
 }
 
 func (e *httpError) Error() string { return e.description }
@@ -149,6 +150,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, ev *event, err er
 	if errors.As(err, &he) {
 		refusal = nil
 	}
+	ev.sent.refusal, ev.sent.problem = refusal, he
 	html := ev.kind == people || ev.kind == browser || ev.kind == both && prefersHTML(r.Header)
 	switch {
 	case refusal != nil:

@@ -57,7 +57,7 @@ func readParams(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 	switch mediaType(r.Header) {
 	case "application/x-www-form-urlencoded":
 		if looksLikeJSON(body) {
-			return none, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The body looks like JSON; send Content-Type: application/json."}
+			return none, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The body looks like JSON; send Content-Type: application/json.", body: body}
 		}
 		p, err = oauth.ParseForm(string(body))
 	case "application/json":
@@ -66,7 +66,7 @@ func readParams(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
 		if len(body) == 0 {
 			return none, nil
 		}
-		return none, &httpError{status: http.StatusUnsupportedMediaType, code: "invalid_request", description: "The body must be application/x-www-form-urlencoded or application/json, in UTF-8; say which in Content-Type."}
+		return none, &httpError{status: http.StatusUnsupportedMediaType, code: "invalid_request", description: "The body must be application/x-www-form-urlencoded or application/json, in UTF-8; say which in Content-Type.", body: body}
 	}
 	if err != nil {
 		return none, &httpError{status: http.StatusBadRequest, code: "invalid_request", description: "The body cannot be read: it must be a form, or one flat JSON object of strings, with at most 100 members."}

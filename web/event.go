@@ -36,6 +36,7 @@ type event struct {
 	code       string // the error code, or ""
 	why        string // the reason behind it, for metrics
 	detail     string // for the log only
+	sent       sent   // what arrived, for the trail
 	note       string // something worth a line of its own
 	locales    string // the languages that the app wishes for the person
 	back       string // the address of the page, where it is not the request's
@@ -81,6 +82,9 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, ev *event) {
 	h.served.Add(1)
 	took := time.Since(ev.start)
 	h.answered(ev, took)
+	if h.Trail != nil {
+		h.record(r, ev, took)
+	}
 	if ev.quiet && ev.status < 400 || ev.level < slog.LevelInfo {
 		return
 	}

@@ -211,6 +211,7 @@ func (h *Handler) next(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 		// checked all the same.
 		who.SignedIn = nil
 	}
+	ev.sent.flow = f.Query
 	named := req.RequestURI
 	answer, err := h.Engine.Authorize(r.Context(), req, who)
 	f.Locales = firstRunes(req.OpenID.UILocales, maxWishes) // a pushed request is known by now

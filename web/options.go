@@ -20,6 +20,7 @@ import (
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/signin"
+	"github.com/symbolon/symbolon/trail"
 )
 
 // Options are what a Handler is made of. All but TrustedProxies, Scopes and the
@@ -50,6 +51,8 @@ type Options struct {
 	SandboxSecret string
 	// OpenID tells apps who signed in. Nil means that there is no OpenID Connect.
 	OpenID *oidc.Teller
+	// Trail writes down the last requests of each app. Nil means that nobody does.
+	Trail *trail.Recorder
 	// SessionLifetime is how long a person stays signed in: 7 days when 0.
 	SessionLifetime time.Duration
 }

@@ -16,6 +16,7 @@ const (
 	maxName     = 80
 	maxSentence = 240
 	maxURI      = 400
+	maxPassage  = 800
 )
 
 // clean makes a text from outside fit to stand in a page of ours: one line

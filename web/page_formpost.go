@@ -26,6 +26,7 @@ func (*FormPostPage) headers() pageHeaders {
 
 // callBack is step 2: it sends the browser to the app with the answer.
 func (h *Handler) callBack(w http.ResponseWriter, r *http.Request, ev *event, c *oauth.Callback) error {
+	ev.sent.back = true
 	if !c.Mode.Posted() {
 		return h.redirect(w, r, ev, c.URL())
 	}

@@ -138,6 +138,7 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"path":     func(path string) string { return p.prefix + path },
 		"name":     func(s string) template.HTML { return isolate(clean(s, maxName)) },
 		"sentence": text.said,
+		"passage":  func(s string) template.HTML { return isolate(clean(s, maxPassage)) },
 		"headline": text.headline,
 		"day":      text.day,
 		"scope":    text.scope,

@@ -16,6 +16,9 @@ func (h *Handler) standardAuthorize(w http.ResponseWriter, r *http.Request, ev *
 	if err != nil {
 		return err
 	}
+	if r.Method == http.MethodPost {
+		ev.sent.body = params
+	}
 	req := oauth.ReadAuthorize(&params)
 	req.Standard = true
 	// Where no one needs to be asked, as in the sandbox, a program is not shown a

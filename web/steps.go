@@ -79,6 +79,7 @@ func (h *Handler) tokens(w http.ResponseWriter, r *http.Request, ev *event, step
 func (h *Handler) readCaller(w http.ResponseWriter, r *http.Request, ev *event) (oauth.Params, oauth.Credentials, error) {
 	credentials := oauth.Credentials{Address: ev.address, Certificate: h.certificate(r)}
 	params, err := readParams(w, r)
+	ev.sent.body = params
 	if err != nil {
 		return params, credentials, err
 	}

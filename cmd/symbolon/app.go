@@ -20,6 +20,7 @@ type appCmds struct {
 	RotateSecret appRotateSecretCmd `cmd:"" help:"Give an app a further secret; the old ones keep working."`
 	RetireSecret appRetireSecretCmd `cmd:"" help:"Stop honouring a secret of an app."`
 	Check        appCheckCmd        `cmd:"" help:"Hold an app to the rules of its profile, and of the others."`
+	Log          appLogCmd          `cmd:"" help:"Show the last requests of an app, and why they were refused."`
 	Delete       appDeleteCmd       `cmd:"" help:"Delete an app and end all its connections."`
 }
 

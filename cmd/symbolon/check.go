@@ -50,6 +50,7 @@ func (s *settings) check() (checked, error) {
 	if s.Database != "" {
 		note(checkDatabaseURL(s.Database))
 	}
+	note(s.logSettings.check())
 	host, _, err := splitListen(s.Listen)
 	note(err)
 	c.listen = s.Listen

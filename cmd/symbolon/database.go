@@ -20,6 +20,8 @@ type database struct {
 	symbolon.Store
 	// outbox is the same store, as that.
 	outbox symbolon.Outbox
+	// trail has the last requests of each app: in a file beside the database, or in it.
+	trail symbolon.Trail
 	// shared says that other nodes may work on it as well.
 	shared bool
 	// mark returns what the database says of itself.
@@ -68,7 +70,9 @@ func (p *place) openDatabase(ctx context.Context, o opening) (*database, error) 
 		m, err := db.Mark(ctx)
 		return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox}, err
 	}
-	return &database{Store: db, outbox: db, file: db, close: db.Close, rest: db.Rest, mark: mark, beat: mark}, nil
+	requests := sqlite.OpenTrail(filepath.Join(p.Data, trailName))
+	shut := func() error { return errors.Join(db.Close(), requests.Close()) }
+	return &database{Store: db, outbox: db, trail: requests, file: db, close: shut, rest: db.Rest, mark: mark, beat: mark}, nil
 }
 
 func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) {
@@ -86,7 +90,7 @@ func (p *place) openPostgres(ctx context.Context, o opening) (*database, error) 
 			return databaseMark{Epoch: m.Epoch.String(), Commits: m.Commits, Sandbox: m.Sandbox, Shared: true}, err
 		}
 	}
-	return &database{Store: db, outbox: db, shared: true, server: db, close: db.Close, mark: from(db.Mark), beat: from(db.Beat)}, nil
+	return &database{Store: db, outbox: db, trail: db, shared: true, server: db, close: db.Close, mark: from(db.Mark), beat: from(db.Beat)}, nil
 }
 
 // explained is an error in words for whoever set the database up, in place of the driver's.

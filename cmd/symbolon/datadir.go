@@ -16,6 +16,7 @@ import (
 // mark, lock, symbolon.toml, and sandbox.json in that of a demo.
 const (
 	databaseName = "symbolon.db"
+	trailName    = "requests.db"
 	lockName     = "lock"
 )
 

@@ -75,6 +75,9 @@ func (c *demoCmd) Run(sh *shell) error {
 	if err := c.watchSettings.check(false); err != nil {
 		return err
 	}
+	if err := c.logSettings.check(); err != nil {
+		return err
+	}
 	look, err := c.appearanceSettings.read()
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func (c *doctorCmd) checkDir(d *diagnosis) bool {
 		sound = false
 		d.add("data", warning, "chmod 700 "+c.Data, "%s may be entered by others than its owner (mode %04o)", c.Data, dir.Mode().Perm())
 	}
-	for _, name := range []string{databaseName, databaseName + "-wal", databaseName + "-shm", rootKeyName, sandboxName, markName, lockName, configName} {
+	for _, name := range []string{databaseName, databaseName + "-wal", databaseName + "-shm", trailName, trailName + "-wal", trailName + "-shm", rootKeyName, sandboxName, markName, lockName, configName} {
 		path := filepath.Join(c.Data, name)
 		info, err := os.Stat(path)
 		if err != nil {

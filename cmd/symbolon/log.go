@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/trail"
 )
 
 // logs are the two streams of a server's log, which are one to the reader.
@@ -15,6 +19,22 @@ type logs struct {
 	*slog.Logger
 	// requests takes one line of JSON for each request.
 	requests io.Writer
+}
+
+// check returns what is wrong with the settings.
+func (l *logSettings) check() error {
+	if n := l.RequestLogKept; n != 0 && (n < 10 || n > 5000) {
+		return mend(fmt.Errorf("request_log_kept is %d", n), "choose 10 to 5000; to keep none, set request_log to off")
+	}
+	return nil
+}
+
+// trail returns what writes requests down, or nil.
+func (l *logSettings) trail(store symbolon.Trail, log *slog.Logger) *trail.Recorder {
+	if l.RequestLog == "off" || store == nil {
+		return nil
+	}
+	return trail.New(trail.Options{Store: store, Keep: l.RequestLogKept, Log: log})
 }
 
 // logs returns the log of a server. Quiet is what auto means: few lines that

@@ -26,6 +26,7 @@ type program struct {
 	App        appCmds       `cmd:"" help:"Register and look after apps."`
 	Account    accountCmds   `cmd:"" help:"Make and look after accounts, the people of the API."`
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
+	Explain    explainCmd    `cmd:"" help:"Explain a request by its request_id: what arrived, which check decided, and how to mend it."`
 	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
 	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database, or back."`
 	Backup     backupCmd     `cmd:"" help:"Copy the database of a data directory, while the server runs."`

@@ -20,6 +20,7 @@ import (
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/outbox"
 	"github.com/symbolon/symbolon/signin"
+	"github.com/symbolon/symbolon/trail"
 	"github.com/symbolon/symbolon/web"
 	"github.com/symbolon/symbolon/webhook"
 )
@@ -41,6 +42,7 @@ type server struct {
 	pair  *pair // when TLS ends here
 	watch *watch
 	tells *outbox.Deliverer
+	trail *trail.Recorder // nil when requests are not written down
 	// asks is set once there is an app that shows a certificate of its own.
 	asks atomic.Bool
 }
@@ -112,6 +114,9 @@ func (s *server) run(ctx context.Context) (err error) {
 	front.Open(handler)
 	running.Go(func() { feed.Run(beside) })
 	running.Go(func() { s.tells.Run(beside) })
+	if s.trail != nil {
+		running.Go(func() { s.trail.Run(beside) })
+	}
 	if s.store.server != nil {
 		running.Go(func() { s.store.server.Listen(beside, feed.Wake) })
 	}
@@ -309,7 +314,9 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 			cfg.Scopes = append(cfg.Scopes, scope.Name)
 		}
 	}
+	s.trail = s.logSettings.trail(s.store.trail, s.log.Logger)
 	options := web.Options{
+		Trail:           s.trail,
 		Store:           s.store,
 		Ring:            keys.ring,
 		Hasher:          signin.NewHasher(),

@@ -1,0 +1,270 @@
+// Package trail writes down, for the owner of an app, what its last requests were and
+// what decided them: symbolon.Trail. It never makes a request wait, and no secret comes
+// into it: docs/decisions/0035-the-log-that-explains.md.
+package trail
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/symbolon/symbolon"
+)
+
+// Arrived is one thing of a request as it came, secrets and all. It is given to Mask
+// at once, and kept nowhere.
+type Arrived struct {
+	// In is as in symbolon.TrailValue.
+	In, Name, Value string
+	// Fault is what is wrong with it, such as "is repeated", or empty.
+	Fault string
+}
+
+// sort is how much of a value may be shown. What stands in no list is a secret.
+type sort uint8
+
+const (
+	secret sort = iota
+	word        // one of a few words, or several of them
+	uri
+	clientID
+	challenge
+	plain // a header that says what the body is, and the like
+)
+
+// shown is the list of what may be shown, by its name. All else is masked.
+var shown = map[string]sort{
+	"grant_type": word, "response_type": word, "response_mode": word, "scope": word, "prompt": word, "display": word,
+	"code_challenge_method": word, "token_type_hint": word, "max_age": word, "acr_values": word, "ui_locales": word,
+	"client_assertion_type": word, "requested_token_type": word, "subject_token_type": word, "actor_token_type": word,
+	"dpop_jkt": challenge, "code_challenge": challenge,
+	"client_id":    clientID,
+	"redirect_uri": uri, "resource": uri, "audience": uri, "post_logout_redirect_uri": uri,
+	"htu": uri, "htm": word, "typ": word, // of a DPoP proof, where they are compared
+	"Content-Type": plain, "Accept": plain, "Origin": uri, "User-Agent": plain,
+}
+
+// known are further names that may be shown, of values that may not.
+var known = []string{
+	"client_secret", "code", "code_verifier", "refresh_token", "access_token", "token", "state", "nonce", "login_hint", "client_assertion",
+	"assertion", "device_code", "user_code", "subject_token", "actor_token", "authorization_details", "request", "request_uri", "claims",
+	"id_token_hint", "logout_hint", "username", "password", "Authorization", "DPoP", "Cookie",
+}
+
+// maxValues bounds how many values of a request are kept.
+const maxValues = 40
+
+// Mask returns what may be kept of what arrived, and how much was left out.
+func Mask(arrived []Arrived) (list []symbolon.TrailValue, more int) {
+	hidden := secretsOf(arrived)
+	for _, a := range arrived {
+		if len(list) == maxValues {
+			return list, len(arrived) - maxValues
+		}
+		list = append(list, mask(&a, hidden))
+	}
+	return list, 0
+}
+
+// secretsOf returns the values that must be seen nowhere else in the same request.
+func secretsOf(arrived []Arrived) []string {
+	var list []string
+	for _, a := range arrived {
+		if shown[a.Name] == secret && len(a.Value) >= minRun {
+			list = append(list, a.Value)
+			if once, err := url.QueryUnescape(a.Value); err == nil && once != a.Value {
+				list = append(list, once)
+			}
+		}
+		if _, said := challengeMethod(arrived); a.Name == "code_challenge" && said != "S256" {
+			list = append(list, a.Value) // by "plain" it is the verifier itself
+		}
+	}
+	return list
+}
+
+func challengeMethod(arrived []Arrived) (there bool, method string) {
+	for _, a := range arrived {
+		if a.Name == "code_challenge_method" {
+			return true, a.Value
+		}
+	}
+	return false, ""
+}
+
+func mask(a *Arrived, hidden []string) symbolon.TrailValue {
+	v := symbolon.TrailValue{In: a.In, Name: safeName(a.Name, a.Value, hidden)}
+	if a.Fault != "" {
+		v.Notes = append(v.Notes, a.Fault)
+	}
+	sort := shown[a.Name]
+	if sort != secret && mayShow(sort, a.Value) && !shares(a.Value, hidden) {
+		v.Value = Cut(a.Value)
+		v.Notes = append(v.Notes, odd(a.Value)...)
+		if v.Value == "" {
+			v.Notes = append(v.Notes, "is empty")
+		}
+		return v
+	}
+	v.Masked, v.Length = true, len(a.Value)
+	v.Kind = kindOf(a.Value)
+	v.Notes = append(v.Notes, odd(a.Value)...)
+	switch a.Name {
+	case "Authorization":
+		v.Kind = kindOfAuthorization(a.Value)
+	case "client_assertion", "assertion", "request", "DPoP":
+		for _, c := range claims(a.Value) {
+			if !holdsSecret(c) && !shares(c, hidden) {
+				v.Notes = append(v.Notes, Cut(c))
+			}
+		}
+	}
+	return v
+}
+
+// Explain returns an explanation as it may be shown: in what came there is no more than
+// Mask would show of it.
+func Explain(why *symbolon.Explanation, arrived []Arrived) *symbolon.Explanation {
+	if why == nil {
+		return nil
+	}
+	hidden := secretsOf(arrived)
+	text := func(name, s string) string {
+		sort, listed := shown[name]
+		if holdsSecret(s) || shares(s, hidden) || listed && !mayShow(sort, s) {
+			return "‹" + kindOf(s) + "›"
+		}
+		return Cut(s)
+	}
+	e := *why
+	e.Compared, e.Facts = nil, nil
+	for _, c := range why.Compared {
+		expected := make([]string, len(c.Expected))
+		for i, s := range c.Expected {
+			expected[i] = Cut(s)
+		}
+		e.Compared = append(e.Compared, symbolon.Comparison{What: c.What, Expected: expected, Came: text(c.What, c.Came)})
+	}
+	for _, s := range why.Facts {
+		e.Facts = append(e.Facts, text("", s))
+	}
+	return &e
+}
+
+// Cut cuts a text to what an entry has room for.
+func Cut(s string) string {
+	if len(s) <= symbolon.MaxTrailValue {
+		return s
+	}
+	s = s[:symbolon.MaxTrailValue-len("…")]
+	for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s[:max(len(s)-1, 0)] + "…"
+}
+
+// safeName returns a name as it may be shown. One that we do not know may be a slip of
+// the pen, which is good to see, or a secret that came in the wrong place.
+func safeName(name, value string, hidden []string) string {
+	if _, ok := shown[name]; ok {
+		return name
+	}
+	for _, k := range known {
+		if name == k {
+			return name
+		}
+	}
+	if value == "" || len(name) > 24 || holdsSecret(name) || shares(name, hidden) {
+		return "(unknown)"
+	}
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '_' && c != '-' && c != '.' {
+			return "(unknown)"
+		}
+	}
+	return name
+}
+
+// mayShow reports whether a value of a sort is what it should be.
+func mayShow(s sort, value string) bool {
+	if holdsSecret(value) {
+		return false
+	}
+	switch s {
+	case clientID:
+		return strings.HasPrefix(strings.TrimSpace(value), "sym_") || strings.HasPrefix(value, "https://") && safeURI(value)
+	case challenge:
+		return len(value) <= 128
+	case uri:
+		return safeURI(value)
+	case plain:
+		return true
+	}
+	for part := range strings.FieldsSeq(value) {
+		if random(part) {
+			return false
+		}
+	}
+	return true
+}
+
+// safeURI reports whether a URI has neither a user nor a parameter that is a secret.
+func safeURI(text string) bool {
+	if strings.Contains(text, "%") {
+		if once, err := url.PathUnescape(text); err == nil && once != text && (holdsSecret(once) || !safeURI(once)) {
+			return false
+		}
+	}
+	authority := text
+	if _, rest, ok := strings.Cut(text, "//"); ok {
+		authority, _, _ = strings.Cut(rest, "/")
+	}
+	if strings.Contains(authority, "@") {
+		return false
+	}
+	for item := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("?&#;", r) }) {
+		name, _, ok := strings.Cut(item, "=")
+		if !ok {
+			continue
+		}
+		name = strings.ToLower(name)
+		for _, word := range []string{"secret", "token", "password", "passwd", "code", "key", "assertion", "verifier", "signature", "auth"} {
+			if strings.Contains(name, word) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// random reports whether a word looks like something that a machine drew: long, with
+// small and capital letters and digits.
+func random(s string) bool {
+	if len(s) < 20 || strings.Contains(s, ":") {
+		return false
+	}
+	var small, capital, digit bool
+	for i := range len(s) {
+		c := s[i]
+		small = small || 'a' <= c && c <= 'z'
+		capital = capital || 'A' <= c && c <= 'Z'
+		digit = digit || '0' <= c && c <= '9'
+	}
+	return digit && (small || capital)
+}
+
+// minRun is how many bytes in a row of a secret may be seen nowhere.
+const minRun = 12
+
+// shares reports whether a text has minRun bytes in a row of one of the secrets.
+func shares(text string, hidden []string) bool {
+	for i := 0; i+minRun <= len(text); i++ {
+		for _, s := range hidden {
+			if strings.Contains(s, text[i:i+minRun]) {
+				return true
+			}
+		}
+	}
+	return false
+}
