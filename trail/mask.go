@@ -5,6 +5,7 @@ package trail
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -54,29 +55,99 @@ var known = []string{
 // maxValues bounds how many values of a request are kept.
 const maxValues = 40
 
-// Mask returns what may be kept of what arrived, and how much was left out.
+// Mask returns what may be kept of what arrived, and how much was left out. What it costs
+// is bounded, however much arrived: see maxHidden.
 func Mask(arrived []Arrived) (list []symbolon.TrailValue, more int) {
-	hidden := secretsOf(arrived)
-	for _, a := range arrived {
-		if len(list) == maxValues {
-			return list, len(arrived) - maxValues
-		}
-		list = append(list, mask(&a, hidden))
+	if more = len(arrived) - maxValues; more > 0 {
+		arrived = arrived[:maxValues]
 	}
-	return list, 0
+	texts := make([]string, 0, 2*len(arrived))
+	for i := range arrived {
+		texts = append(append(texts, arrived[i].text(), arrived[i].name()), arrived[i].claims()...)
+	}
+	g := newGuard(arrived, texts)
+	for i := range arrived {
+		list = append(list, mask(&arrived[i], g))
+	}
+	return list, max(more, 0)
+}
+
+// text is the value as far as it is shown, if it is; name is the name likewise.
+func (a *Arrived) text() string { return Cut(a.Value) }
+func (a *Arrived) name() string { return a.Name[:min(len(a.Name), maxName+1)] }
+
+// claims are those of a JWT that may be shown, for the parameters that are one.
+func (a *Arrived) claims() []string {
+	switch a.Name {
+	case "client_assertion", "assertion", "request", "DPoP":
+		return claims(a.Value)
+	}
+	return nil
+}
+
+// maxHidden is how many bytes of secrets a request may have for anything else of it to be
+// shown that is long enough to hold a part of one. Requests have two or three thousand.
+const maxHidden = 16 << 10
+
+// guard knows what of some texts is in a secret of the same request.
+type guard struct {
+	in map[[minRun]byte]bool // each run of the texts: whether it is in a secret
+	no bool                  // nothing is shown
+}
+
+// minRun is how many bytes in a row of a secret may be seen nowhere.
+const minRun = 12
+
+func newGuard(arrived []Arrived, texts []string) *guard {
+	g := &guard{in: make(map[[minRun]byte]bool)}
+	hidden, total := secretsOf(arrived), 0
+	for _, s := range hidden {
+		total += len(s)
+	}
+	if total > maxHidden {
+		g.no = true
+		return g
+	}
+	for _, s := range texts {
+		for i := 0; i+minRun <= len(s); i++ {
+			g.in[[minRun]byte([]byte(s[i:i+minRun]))] = false
+		}
+	}
+	for _, s := range hidden {
+		for i := 0; i+minRun <= len(s); i++ {
+			run := [minRun]byte([]byte(s[i : i+minRun]))
+			if _, there := g.in[run]; there {
+				g.in[run] = true
+			}
+		}
+	}
+	return g
+}
+
+// shares reports whether one of the texts has a run in it that is in a secret.
+func (g *guard) shares(text string) bool {
+	for i := 0; i+minRun <= len(text); i++ {
+		if g.no || g.in[[minRun]byte([]byte(text[i:i+minRun]))] {
+			return true
+		}
+	}
+	return false
 }
 
 // secretsOf returns the values that must be seen nowhere else in the same request.
 func secretsOf(arrived []Arrived) []string {
 	var list []string
+	_, method := challengeMethod(arrived)
 	for _, a := range arrived {
-		if shown[a.Name] == secret && len(a.Value) >= minRun {
+		switch {
+		case shown[a.Name] == secret && len(a.Value) >= minRun:
 			list = append(list, a.Value)
-			if once, err := url.QueryUnescape(a.Value); err == nil && once != a.Value {
-				list = append(list, once)
+			if strings.ContainsAny(a.Value, "%+") {
+				if once, err := url.QueryUnescape(a.Value); err == nil {
+					list = append(list, once)
+				}
 			}
-		}
-		if _, said := challengeMethod(arrived); a.Name == "code_challenge" && said != "S256" {
+		case a.Name == "code_challenge" && method != "S256":
 			list = append(list, a.Value) // by "plain" it is the verifier itself
 		}
 	}
@@ -92,31 +163,25 @@ func challengeMethod(arrived []Arrived) (there bool, method string) {
 	return false, ""
 }
 
-func mask(a *Arrived, hidden []string) symbolon.TrailValue {
-	v := symbolon.TrailValue{In: a.In, Name: safeName(a.Name, a.Value, hidden)}
+func mask(a *Arrived, g *guard) symbolon.TrailValue {
+	v := symbolon.TrailValue{In: a.In, Name: safeName(a, g)}
 	if a.Fault != "" {
 		v.Notes = append(v.Notes, a.Fault)
 	}
-	sort := shown[a.Name]
-	if sort != secret && mayShow(sort, a.Value) && !shares(a.Value, hidden) {
-		v.Value = Cut(a.Value)
-		v.Notes = append(v.Notes, odd(a.Value)...)
-		if v.Value == "" {
+	v.Notes = append(v.Notes, odd(a.Value)...)
+	if sort, text := shown[a.Name], a.text(); sort != secret && mayShow(sort, text) && !g.shares(text) {
+		if v.Value = text; text == "" {
 			v.Notes = append(v.Notes, "is empty")
 		}
 		return v
 	}
-	v.Masked, v.Length = true, len(a.Value)
-	v.Kind = kindOf(a.Value)
-	v.Notes = append(v.Notes, odd(a.Value)...)
-	switch a.Name {
-	case "Authorization":
+	v.Masked, v.Length, v.Kind = true, len(a.Value), kindOf(a.Value)
+	if a.Name == "Authorization" {
 		v.Kind = kindOfAuthorization(a.Value)
-	case "client_assertion", "assertion", "request", "DPoP":
-		for _, c := range claims(a.Value) {
-			if !holdsSecret(c) && !shares(c, hidden) {
-				v.Notes = append(v.Notes, Cut(c))
-			}
+	}
+	for _, c := range a.claims() {
+		if !holdsSecret(c) && !g.shares(c) {
+			v.Notes = append(v.Notes, c)
 		}
 	}
 	return v
@@ -128,13 +193,21 @@ func Explain(why *symbolon.Explanation, arrived []Arrived) *symbolon.Explanation
 	if why == nil {
 		return nil
 	}
-	hidden := secretsOf(arrived)
-	text := func(name, s string) string {
+	texts := make([]string, 0, 8)
+	for _, c := range why.Compared {
+		texts = append(texts, Cut(c.Came))
+	}
+	for _, s := range why.Facts {
+		texts = append(texts, Cut(s))
+	}
+	g := newGuard(arrived, texts)
+	text := func(name, whole string) string {
+		s := Cut(whole)
 		sort, listed := shown[name]
-		if holdsSecret(s) || shares(s, hidden) || listed && !mayShow(sort, s) {
-			return "‹" + kindOf(s) + "›"
+		if holdsSecret(s) || g.shares(s) || listed && !mayShow(sort, s) {
+			return "‹" + kindOf(whole) + "›"
 		}
-		return Cut(s)
+		return s
 	}
 	e := *why
 	e.Compared, e.Facts = nil, nil
@@ -165,16 +238,12 @@ func Cut(s string) string {
 
 // safeName returns a name as it may be shown. One that we do not know may be a slip of
 // the pen, which is good to see, or a secret that came in the wrong place.
-func safeName(name, value string, hidden []string) string {
-	if _, ok := shown[name]; ok {
+func safeName(a *Arrived, g *guard) string {
+	name := a.Name
+	if _, ok := shown[name]; ok || slices.Contains(known, name) {
 		return name
 	}
-	for _, k := range known {
-		if name == k {
-			return name
-		}
-	}
-	if value == "" || len(name) > 24 || holdsSecret(name) || shares(name, hidden) {
+	if a.Value == "" || len(name) > maxName || holdsSecret(name) || g.shares(a.name()) {
 		return "(unknown)"
 	}
 	for i := range len(name) {
@@ -185,6 +254,9 @@ func safeName(name, value string, hidden []string) string {
 	}
 	return name
 }
+
+// maxName bounds the names that are shown and that we do not know, in bytes.
+const maxName = 24
 
 // mayShow reports whether a value of a sort is what it should be.
 func mayShow(s sort, value string) bool {
@@ -252,19 +324,4 @@ func random(s string) bool {
 		digit = digit || '0' <= c && c <= '9'
 	}
 	return digit && (small || capital)
-}
-
-// minRun is how many bytes in a row of a secret may be seen nowhere.
-const minRun = 12
-
-// shares reports whether a text has minRun bytes in a row of one of the secrets.
-func shares(text string, hidden []string) bool {
-	for i := 0; i+minRun <= len(text); i++ {
-		for _, s := range hidden {
-			if strings.Contains(s, text[i:i+minRun]) {
-				return true
-			}
-		}
-	}
-	return false
 }

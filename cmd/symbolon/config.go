@@ -96,7 +96,7 @@ type logSettings struct {
 	LogFormat string `setting:"log_format" group:"logs" enum:"auto,json,text" default:"auto" help:"json or text. Auto is json, or text for the demo on a terminal."`
 	// RequestLog keeps the last requests of each app, for who mends the app.
 	RequestLog     string `setting:"request_log" name:"request-log" group:"logs" enum:"on,off" default:"on" help:"on, or off: keep the last requests of each app, without secrets, to explain why one was refused (${default})."`
-	RequestLogKept int    `setting:"request_log_kept" name:"request-log-kept" group:"logs" default:"200" placeholder:"N" help:"How many of them are kept of each app that failed, and as many others, 10 to 5000 (${default})."`
+	RequestLogKept int    `setting:"request_log_kept" name:"request-log-kept" group:"logs" default:"200" placeholder:"N" help:"How many of them are kept of each app that failed, and an eighth of it of each kind that did not, 10 to 5000 (${default})."`
 }
 
 var groups = []kong.Group{
