@@ -25,6 +25,20 @@ func TestNewPasskeys(t *testing.T) {
 	}
 }
 
+// The browser's dialog names the service, and not only its host.
+func TestPasskeysNameTheService(t *testing.T) {
+	for name, want := range map[string]string{"": "auth.example.com", "Weather": "Weather"} {
+		p, err := NewPasskeys("https://auth.example.com", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		options, err := p.Offer(NewChallenge(), &symbolon.Account{ID: symbolon.NewAccountID(), Username: "jane"})
+		if err != nil || !strings.Contains(options, `"name":"`+want+`"`) {
+			t.Errorf("%q: %s, %v", name, options, err)
+		}
+	}
+}
+
 // passkeyed is a server, an account and a passkey of it.
 func passkeyed(t *testing.T) (*Passkeys, *symbolon.Account, *softkey.Key) {
 	t.Helper()

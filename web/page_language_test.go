@@ -278,3 +278,21 @@ func TestScopesInLanguages(t *testing.T) {
 		}
 	}
 }
+
+// What was pushed says it as well (RFC 9126 §4), and so it stays for the rest of the flow,
+// also behind a password that is wrong.
+func TestLanguageOfAPushedRequest(t *testing.T) {
+	f := newFixture(t)
+	_, pushed := f.call(t, "POST", "/oauth2/par", f.pushForm("ui_locales", "cs"))
+	b := &browserOf{t: t, f: f, accept: "text/html"}
+	resp, page := b.get("/oauth2/authorize?client_id=" + string(f.app.ID) + "&request_uri=" + url.QueryEscape(pushed["request_uri"].(string)))
+	if got := langOf(t, resp, page); got != "cs" {
+		t.Fatalf("the first page is in %s", got)
+	}
+	flow := flowOf(t, page)
+	resp, page = b.post("/sign-in", "flow", flow, "username", "jane", "password", "wrong")
+	resp, page = b.get(resp.Header.Get("Location"))
+	if got := langOf(t, resp, page); got != "cs" || !strings.Contains(page, "nepatří") {
+		t.Errorf("behind a wrong password it is in %s", got)
+	}
+}

@@ -94,7 +94,8 @@ func (t *texts) scope(s ScopeView) (template.HTML, error) {
 		}
 	}
 	if key := "scope." + s.Name; t.isOwn(key, s.Description) {
-		return t.markup(key)
+		own, err := t.markup(key)
+		return "<bdi>" + own + "</bdi>", err
 	}
 	if s.Description == "" {
 		return "", nil
