@@ -86,4 +86,6 @@ const (
 	BySignOut Reason = "the person signed out"
 	// ByRefreshReplay: a refresh token was used after its successor.
 	ByRefreshReplay Reason = "refresh token replayed"
+	// ByPassword: the account got another password.
+	ByPassword Reason = "the password was changed"
 )
