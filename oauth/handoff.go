@@ -58,7 +58,7 @@ func (e *Engine) Handoff(ctx context.Context, text string, bound func(nonce stri
 		return nil, no("The statement of the site is not a JWT, signed by ES256, RS256, PS256 or EdDSA.").detail(err.Error())
 	}
 	if token.Type != TypeHandoff {
-		return nil, no("The statement of the site has another typ than " + TypeHandoff + ".")
+		return nil, no("The statement of the site has another typ than handoff+jwt.")
 	}
 
 	// 2. Who signed it?

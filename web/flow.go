@@ -56,6 +56,11 @@ type flow struct {
 	// and Setup is then the secret of an authenticator app that is being set up.
 	Security bool   `json:"security,omitempty"`
 	Setup    []byte `json:"setup,omitempty"`
+	// Came is set when the person came back from another site in this flow: should they
+	// be asked again, they have to sign in anew there.
+	Came bool `json:"came,omitempty"`
+	// Reset is the link of a mail by which a password is reset, or empty.
+	Reset string `json:"reset,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -89,16 +94,24 @@ func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
 	if err != nil || json.Unmarshal(plain, f) != nil {
 		return nil, &deniedError{reason: "This page was not made by this server, or only a part of it arrived. Nothing was done."}
 	}
+	if err := h.ofBrowser(r, f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// ofBrowser reports, as a *deniedError, that a flow is not this browser's, or over.
+func (h *Handler) ofBrowser(r *http.Request, f *flow) error {
 	// Login CSRF, and consent in another's name: what began in one browser
 	// ends in that browser (RFC 6749 §10.12).
 	browser, ok := h.browserCookie(r, flowCookie)
 	if !ok || subtle.ConstantTimeCompare(browser[:], f.Browser) != 1 {
-		return nil, &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done.", retry: f.startAgain()}
+		return &deniedError{reason: "This page belongs to another browser, or this browser did not keep its cookie. Nothing was done.", retry: f.startAgain()}
 	}
-	if !now.Before(f.Expires) {
-		return nil, &deniedError{reason: "This page was open for too long. Nothing was done.", retry: f.startAgain()}
+	if !h.Engine.Now().Before(f.Expires) {
+		return &deniedError{reason: "This page was open for too long. Nothing was done.", retry: f.startAgain()}
 	}
-	return f, nil
+	return nil
 }
 
 // startAgain is the path that begins the same flow anew.
@@ -108,6 +121,8 @@ func (f *flow) startAgain() string {
 		return "/device"
 	case f.Security:
 		return securityPath
+	case f.Reset != "":
+		return resetPath
 	case f.Logout != "":
 		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
@@ -170,6 +185,8 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.nextDevice(w, r, ev, f)
 	case f.Security:
 		return h.nextSecurity(w, r, ev, f)
+	case f.Reset != "":
+		return h.showReset(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

@@ -21,6 +21,8 @@ type Pages struct {
 	prefix string // the path of the issuer, in front of every path of ours
 	// sets are the templates by language and by Page.template.
 	sets map[string]map[string]*template.Template
+	// texts are those of the first language, for what is no page.
+	texts *texts
 }
 
 // languages are those of text/, the first being the one to fall back on.
@@ -45,6 +47,9 @@ func NewPages(prefix string) (*Pages, error) {
 		}
 		if p.sets[lang], err = p.parse(text); err != nil {
 			return nil, err
+		}
+		if p.texts == nil {
+			p.texts = text
 		}
 	}
 	for _, sample := range pageSamples() {

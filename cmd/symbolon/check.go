@@ -32,6 +32,7 @@ type checked struct {
 	details            []oauth.DetailType
 	clientCAs          *x509.CertPool
 	registrationScopes symbolon.Scopes
+	ways               ways
 }
 
 // check returns the settings in the form in which the server uses them, or
@@ -69,6 +70,7 @@ func (s *settings) check() (checked, error) {
 	scopes, serr := parseScopeTexts(s.Scopes)
 	c.scopes = withOpenID(scopes)
 	note(serr)
+	s.checkWays(&c, note)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
 	note(s.watchSettings.check(len(s.TrustedProxies) > 0))

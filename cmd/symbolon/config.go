@@ -46,6 +46,7 @@ type settings struct {
 	// from the start.
 	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
 
+	waysSettings
 	standardSettings
 	lifetimes
 	watchSettings
@@ -99,6 +100,7 @@ var groups = []kong.Group{
 	{Key: "where", Title: "Where it is reached"},
 	{Key: "keys", Title: "Root key"},
 	{Key: "scopes", Title: "Scopes"},
+	{Key: "ways", Title: "How people sign in"},
 	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
 	{Key: "watch", Title: "Watching it"},
