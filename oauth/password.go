@@ -15,12 +15,13 @@ import (
 func (e *Engine) SetPassword(ctx context.Context, account symbolon.Account, hash string) error {
 	ctx = context.WithoutCancel(ctx)
 	now := e.clock.Now()
-	account.Password, account.NotBefore = hash, now
+	// Up to a moment before, or there would be nothing left for End.
+	account.Password, account.NotBefore = hash, now.Add(-time.Millisecond)
 	if err := e.store.PutAccount(ctx, account); err != nil {
 		return err
 	}
-	// The consents as well. A moment later, or there would be nothing left to end.
-	end := symbolon.End{Account: account.ID, Reason: symbolon.ByPassword, Now: now.Add(time.Millisecond)}
+	// The consents as well.
+	end := symbolon.End{Account: account.ID, Reason: symbolon.ByPassword, Now: now}
 	if _, err := e.store.End(ctx, end); err != nil {
 		return err
 	}
