@@ -25,6 +25,9 @@ type Account struct {
 	Profile Profile
 	// Factors are what the person proves who they are with beside the password.
 	Factors Factors
+	// Identities are what others call the person, in the order in which they were
+	// added. Stores keep them apart and give them with the row.
+	Identities []Identity
 	// Sandbox marks an account of a sandbox server, which anyone may use.
 	Sandbox   bool
 	CreatedAt time.Time

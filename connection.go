@@ -100,6 +100,8 @@ const (
 	ByPerson Reason = "ended by the person"
 	// ByRefreshReplay: a refresh token was used after its successor.
 	ByRefreshReplay Reason = "refresh token replayed"
+	// ByPassword: the account got another password.
+	ByPassword Reason = "the password was changed"
 )
 
 // MaxLabel bounds what a person calls a connection, in characters.

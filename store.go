@@ -42,7 +42,8 @@ type Store interface {
 	Accounts(ctx context.Context, q AccountQuery) ([]Account, error)
 	// PutAccount inserts the account (Version 0) or replaces the row whose
 	// version is account.Version; the stored version is one more. Conflict
-	// when the id or the username is taken or the version is another. Where
+	// when the id, the username or one of Identities is taken or the version is
+	// another. Where
 	// NotBefore moved forward, or the account was disabled, the change is in
 	// Changes and the account's sessions are gone. Whoever disables an account
 	// moves NotBefore as well, so that enabling it again revives nothing.
@@ -176,6 +177,8 @@ type AccountQuery struct {
 	// ID and Username each select one account, when set.
 	ID       AccountID
 	Username string
+	// Issuer and Subject, set together, select the account that is linked to them.
+	Issuer, Subject string
 	// After selects the accounts with greater usernames: the next page.
 	After string
 	// Limit is at least 1.

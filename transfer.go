@@ -79,6 +79,9 @@ func Tables() []Table {
 			{"created_at", Number}, {"disabled_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
 			{"profile", Text}, {"factors", Text},
 		}},
+		{Name: "identity", Key: 2, Page: 1024, Columns: []Column{
+			{"issuer", Text}, {"subject", Text}, {"account_no", Number}, {"name", Text}, {"added_at", Number},
+		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},
 		}},

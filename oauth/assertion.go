@@ -164,8 +164,11 @@ func (c *signedClaims) when(now time.Time, most time.Duration) string {
 }
 
 func minutes(d time.Duration) string {
-	if d == time.Hour {
+	switch d {
+	case time.Hour:
 		return "60 minutes"
+	case maxHandoff:
+		return "5 minutes"
 	}
 	return "10 minutes"
 }

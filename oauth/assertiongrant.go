@@ -81,7 +81,7 @@ func (e *Engine) readGrantAssertion(ctx context.Context, c *caller, text string)
 		return nil, nil, no("The assertion is not a JWT, signed by ES256, RS256, PS256 or EdDSA, in the compact form.").detail(err.Error())
 	}
 	switch token.Type {
-	case "at+jwt", "client-authentication+jwt", "oauth-authz-req+jwt", "dpop+jwt", "token-introspection+jwt", "oauth-id-jag+jwt":
+	case "at+jwt", "client-authentication+jwt", "oauth-authz-req+jwt", "dpop+jwt", "token-introspection+jwt", "oauth-id-jag+jwt", TypeHandoff:
 		// The last has rules of its own, by which it is one app's; they are not kept here.
 		return nil, nil, no("The assertion has the typ of another kind of JWT (RFC 8725 section 3.11).")
 	}

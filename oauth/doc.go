@@ -85,6 +85,10 @@
 // accesstoken.go; to which key it is bound, in dpop.go. What OpenID Connect adds to a
 // request, and what goes into an ID token, is in openid.go.
 //
+// By whose word a person signs in, beside their own: Engine.Handoff in handoff.go, and
+// Engine.Used for what was answered by another issuer, which package upstream asks.
+// Engine.SetPassword, in password.go, ends what the old password may have done.
+//
 // Where this engine differs from an RFC, or decides what one leaves open, stands
 // in docs/divergences.md. Every row of the requirement ledger that the steps
 // answer for is in ledger_test.go, with the test that names it.

@@ -94,6 +94,7 @@ func TestTheStandardSurface(t *testing.T) {
 	also := map[string]bool{
 		"Callback": true, "Issuer": true, "Now": true, "Ready": true, "Rest": true, "App": true, "KnowsOrigin": true, "Nonce": true, "Answer": true, "SubjectOf": true, "KeyGeneration": true,
 		"Info": true, "Refresh": true, "Invalidate": true, "Registered": true, "Reregister": true, "Unregister": true, "Expire": true, "SignOut": true, "End": true, "EndConnection": true, "Health": true, "Watch": true, "TellExpiring": true,
+		"Handoff": true, "Used": true, "SetPassword": true,
 	}
 	for method, file := range where {
 		if ast.IsExported(method) && !said[method] && !also[method] {

@@ -50,6 +50,9 @@ type Config struct {
 	Details []DetailType
 	// TrustedIssuers are those whose signed statements about people are believed.
 	TrustedIssuers []TrustedIssuer
+	// Handoff is the owner's own site, when it may say who sits at a browser, or nil.
+	// Only its Issuer and its keys count.
+	Handoff *TrustedIssuer
 	// DefaultScope is what an authorization request or a client asks for that
 	// names no scope: connect.
 	DefaultScope symbolon.Scopes

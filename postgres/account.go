@@ -30,6 +30,10 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 	if q.Username != "" {
 		only(`username =`, q.Username)
 	}
+	if q.Issuer != "" {
+		args = append(args, q.Issuer, q.Subject)
+		where += ` AND no = (SELECT account_no FROM identity WHERE issuer = $` + strconv.Itoa(len(args)-1) + ` AND subject = $` + strconv.Itoa(len(args)) + `)`
+	}
 	if q.After != "" {
 		only(`username >`, q.After)
 	}
@@ -45,14 +49,14 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, coalesce(account.username, ''), account.name, account.password, account.sandbox,
-	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile, account.factors`
+	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile, account.factors, ` + identitiesColumn
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...any) error {
 	var createdAt, disabledAt, notBefore int64
-	var profile, factors string
+	var profile, factors, identities string
 	into := append([]any{(*string)(&account.ID), &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors, &identities}, further...)
 	if err := row.Scan(into...); err != nil {
 		return err
 	}
@@ -60,7 +64,9 @@ func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...a
 	if json.Unmarshal([]byte(profile), &account.Profile) != nil || account.Factors.UnmarshalText([]byte(factors)) != nil {
 		return errDamaged
 	}
-	return nil
+	var err error
+	account.Identities, err = symbolon.ReadIdentities([]byte(identities))
+	return err
 }
 
 // PutAccount implements symbolon.Store. An account that is marked as a sandbox
@@ -123,6 +129,9 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	case sqlState(err) == uniqueViolation:
 		return symbolon.Errorf(symbolon.Conflict, op, "the username is taken")
 	case err != nil:
+		return err
+	}
+	if err := tx.putIdentities(op, no, account.Identities); err != nil {
 		return err
 	}
 	if after <= before && (disabled || account.Enabled()) {

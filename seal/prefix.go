@@ -50,6 +50,10 @@ const (
 	// Client is the client_id of an app that registered itself. It is spelled with
 	// [a-z2-7_] only, since half of the clients percent-encode HTTP Basic.
 	Client Prefix = "sym_dc_"
+	// Away is what the pages remember while a browser is at another site to sign in.
+	Away Prefix = "sym_aw_"
+	// Reset lets whoever has the mail set another password.
+	Reset Prefix = "sym_rs_"
 	// Root is the root key's own spelling; it is not encrypted.
 	Root Prefix = "sym_root_"
 )

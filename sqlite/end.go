@@ -197,7 +197,7 @@ func (tx *transaction) endAccount(id symbolon.AccountID, remove bool, now int64)
 	if remove {
 		statements = append(statements, `
 			UPDATE account SET username = NULL, name = '', password = '', profile = '{}', factors = '', deleted_at = not_before, disabled_at = not_before
-			WHERE no = ?1`)
+			WHERE no = ?1`, `DELETE FROM identity WHERE account_no = ?1`)
 	}
 	for _, statement := range statements {
 		if _, err := tx.exec(statement, no); err != nil {

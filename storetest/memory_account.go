@@ -18,7 +18,8 @@ func (m *Memory) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbo
 	defer m.mu.Unlock()
 	var list []symbolon.Account
 	for id, account := range m.accounts {
-		if (q.ID == "" || q.ID == id) && (q.Username == "" || q.Username == account.Username) && account.Username > q.After {
+		if (q.ID == "" || q.ID == id) && (q.Username == "" || q.Username == account.Username) && account.Username > q.After &&
+			(q.Issuer == "" || slices.ContainsFunc(account.Identities, func(i symbolon.Identity) bool { return i.Issuer == q.Issuer && i.Subject == q.Subject })) {
 			list = append(list, account)
 		}
 	}
@@ -42,6 +43,9 @@ func (m *Memory) PutAccount(ctx context.Context, account symbolon.Account) error
 		if other.Username == account.Username && id != account.ID {
 			return symbolon.Errorf(symbolon.Conflict, op, "the username is taken")
 		}
+	}
+	if account.Identities, err = m.identities(op, &account); err != nil {
+		return err
 	}
 	account.Version++
 	account.CreatedAt, account.DisabledAt = ms(account.CreatedAt), ms(account.DisabledAt)

@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t testing.TB) symbolon.Store) {
 	}{
 		{"Apps", appCases},
 		{"Accounts", accountCases},
+		{"Identities", identityCases},
 		{"Sessions", sessionCases},
 		{"Consents", consentCases},
 		{"Connect", connectCases},

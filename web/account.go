@@ -307,23 +307,14 @@ func (h *Handler) newPassword(w http.ResponseWriter, r *http.Request, ev *event,
 	if err != nil {
 		return err
 	}
-	old := v.Account.Password
-	changed := false
-	err = h.change(r, v.Account.ID, func(account *symbolon.Account) bool {
-		if changed = account.Password == old; changed {
-			account.Password, account.NotBefore = hash, h.Engine.Now()
-		}
-		return changed
-	})
+	err = h.Engine.SetPassword(r.Context(), v.Account, hash)
+	if symbolon.KindOf(err) == symbolon.Conflict {
+		return &deniedError{reason: accountChanged, retry: detailsPath}
+	}
 	if err != nil {
 		return err
 	}
-	if !changed {
-		return &deniedError{reason: accountChanged, retry: detailsPath}
-	}
-	if _, err := h.Engine.End(r.Context(), symbolon.End{Account: v.Account.ID, Reason: symbolon.ByPerson}); err != nil {
-		return err
-	}
+	h.tellPassword(&v.Account)
 	ev.detail = "the password was changed"
 	return h.redirect(w, r, ev, accountPath)
 }

@@ -62,6 +62,11 @@ type flow struct {
 	// Own is the page of ours, a path with its query, that the person came for, if it is
 	// one for people who are signed in.
 	Own string `json:"own,omitempty"`
+	// Came is set when the person came back from another site in this flow: should they
+	// be asked again, they have to sign in anew there.
+	Came bool `json:"came,omitempty"`
+	// Reset is the link of a mail by which a password is reset, or empty.
+	Reset string `json:"reset,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -95,16 +100,24 @@ func (h *Handler) openFlow(r *http.Request, text string) (*flow, error) {
 	if err != nil || json.Unmarshal(plain, f) != nil {
 		return nil, &deniedError{reason: "denied.not_ours"}
 	}
+	if err := h.ofBrowser(r, f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// ofBrowser reports, as a *deniedError, that a flow is not this browser's, or over.
+func (h *Handler) ofBrowser(r *http.Request, f *flow) error {
 	// Login CSRF, and consent in another's name: what began in one browser
 	// ends in that browser (RFC 6749 §10.12).
 	browser, ok := h.browserCookie(r, flowCookie)
 	if !ok || subtle.ConstantTimeCompare(browser[:], f.Browser) != 1 {
-		return nil, &deniedError{reason: "denied.other_browser", retry: f.startAgain()}
+		return &deniedError{reason: "denied.other_browser", retry: f.startAgain()}
 	}
-	if !now.Before(f.Expires) {
-		return nil, &deniedError{reason: "denied.too_long", retry: f.startAgain()}
+	if !h.Engine.Now().Before(f.Expires) {
+		return &deniedError{reason: "denied.too_long", retry: f.startAgain()}
 	}
-	return f, nil
+	return nil
 }
 
 // startAgain is the path that begins the same flow anew.
@@ -116,6 +129,8 @@ func (f *flow) startAgain() string {
 		return securityPath
 	case f.Own != "":
 		return f.Own
+	case f.Reset != "":
+		return resetPath
 	case f.Logout != "":
 		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
@@ -187,6 +202,8 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.nextSecurity(w, r, ev, f)
 	case f.Own != "":
 		return h.nextOwn(w, r, ev, f)
+	case f.Reset != "":
+		return h.showReset(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

@@ -7,6 +7,7 @@
 package web
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/netip"
@@ -16,11 +17,13 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/mail"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/seal"
 	"github.com/symbolon/symbolon/signin"
 	"github.com/symbolon/symbolon/trail"
+	"github.com/symbolon/symbolon/upstream"
 )
 
 // Options are what a Handler is made of. All but TrustedProxies, Scopes and the
@@ -55,7 +58,21 @@ type Options struct {
 	Trail *trail.Recorder
 	// SessionLifetime is how long a person stays signed in: 7 days when 0.
 	SessionLifetime time.Duration
+	// NoPassword and NoPasskeys take these ways to sign in away.
+	NoPassword, NoPasskeys bool
+	// Upstreams are other OpenID Connect servers by which people sign in. Their Redirect
+	// is Callback.
+	Upstreams []*upstream.Server
+	// Handoff is the owner's own site, whose word about who sits at a browser counts, or
+	// nil. The engine has its keys.
+	Handoff *HandoffSite
+	// Mail hands a letter on, and says in the log what is wrong with that. Nil means that
+	// there is no mail. See Handler.Post.
+	Mail func(ctx context.Context, l mail.Letter) error
 }
+
+// Callback is where upstream servers send people back to.
+func Callback(issuer string) string { return issuer + upstreamPath }
 
 // Handler answers every request of the server.
 type Handler struct {
@@ -81,6 +98,7 @@ type Handler struct {
 	docs     *docs
 	// passkeys checks what passkeys sign; nil where browsers have none.
 	passkeys  *signin.Passkeys
+	letters   *letters
 	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
 
@@ -109,9 +127,12 @@ func New(o Options) (*Handler, error) {
 	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
-	if h.passkeys, err = signin.NewPasskeys(h.issuer, h.Pages.look.Name); err != nil {
-		return nil, err
+	if !o.NoPasskeys {
+		if h.passkeys, err = signin.NewPasskeys(h.issuer, h.Pages.look.Name); err != nil {
+			return nil, err
+		}
 	}
+	h.letters = newLetters()
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}

@@ -192,11 +192,16 @@ type SignInPage struct {
 	// Passkey is what a script asks the browser for, or empty where there are none.
 	// What it got is posted as passkey, with action "passkey".
 	Passkey string
+	// NoPassword says that nobody signs in by a password here; Forgot that one that was
+	// forgotten can be reset by mail.
+	NoPassword, Forgot bool
+	// Aways are other sites by which people sign in.
+	Aways []AwayView
 }
 
 func (*SignInPage) template() string { return "sign-in" }
 func (p *SignInPage) headers() pageHeaders {
-	return pageHeaders{Leads: p.App != nil, Flow: p.App != nil, Scripts: p.Passkey != ""}
+	return pageHeaders{Leads: p.App != nil || len(p.Aways) > 0, Flow: p.App != nil, Scripts: p.Passkey != ""}
 }
 
 // CodePage asks for a code of an authenticator app, or a recovery code: behind the
@@ -243,10 +248,18 @@ type SecurityPage struct {
 	Possible, More bool
 	Offer          string
 	Flow           string
+	// NoPassword says that the account does not sign in by a password.
+	NoPassword bool
+	// Identities are what others call the person, and Links those with which the account
+	// can be linked: action "unlink" with id, and "link" with by.
+	Identities []IdentityView
+	Links      []AwayView
 }
 
-func (*SecurityPage) template() string       { return "security" }
-func (p *SecurityPage) headers() pageHeaders { return pageHeaders{Scripts: p.Offer != ""} }
+func (*SecurityPage) template() string { return "security" }
+func (p *SecurityPage) headers() pageHeaders {
+	return pageHeaders{Scripts: p.Offer != "", Leads: len(p.Links) > 0}
+}
 
 // PasskeyView is a passkey as a page shows it. Its name may be hostile.
 type PasskeyView struct {

@@ -110,11 +110,13 @@ func TestPageHeaders(t *testing.T) {
 		code, isCode := sample.(*CodePage)
 		signOut, isSignOut := sample.(*SignOutPage)
 		back := isSignOut && signOut.BackHost != ""
-		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil || isCode && code.Leads || back
+		security, isSecurity := sample.(*SecurityPage)
+		away := isSignIn && signIn.App == nil && len(signIn.Aways) > 0 || isSecurity && len(security.Links) > 0 // to other sites
+		leads := name == "choose" || name == "consent" || name == "form-post" || isSignIn && signIn.App != nil || away || isCode && code.Leads || back
 		if got := !strings.Contains(csp, "form-action 'self'"); got != leads {
 			t.Errorf("%s: form-action left out is %v, want %v", name, got, leads)
 		}
-		flow := leads && !back || name == "denied" || name == "error"
+		flow := leads && !back && !away || name == "denied" || name == "error"
 		if got := w.Header().Get("Cross-Origin-Opener-Policy") == ""; got != flow {
 			t.Errorf("%s: opener kept is %v, want %v", name, got, flow)
 		}

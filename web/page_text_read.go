@@ -193,8 +193,12 @@ func (t *texts) put(table, key string, value any) error {
 		value = t.plural[full]["other"]
 	}
 	s, ok := value.(string)
+	line := s
+	if table == "mail" && !strings.HasSuffix(key, "_subject") { // a letter has lines
+		line = strings.ReplaceAll(s, "\n", " ")
+	}
 	switch {
-	case !ok || !sound(s):
+	case !ok || !sound(line):
 		return broken("it is to be a sentence, without control characters and with each { closed, or forms of one by number, of which one is “other”")
 	case full == "language.dir":
 		if s != "ltr" && s != "rtl" {

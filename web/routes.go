@@ -92,6 +92,19 @@ func (h *Handler) table() map[string]*route {
 			route{path: "/oauth2/userinfo", get: h.userinfo, post: h.userinfo, surface: standard, cors: true},
 			route{path: "/oauth2/logout", get: h.logout, post: h.logout, kind: browser, surface: standard})
 	}
+	if len(h.Upstreams) > 0 {
+		routes = append(routes, route{path: upstreamPath, get: h.upstreamCallback, kind: people})
+	}
+	if h.Handoff != nil { // another site posts there
+		routes = append(routes, route{path: handoffPath, get: h.handoffPage, post: h.handoff, kind: browser})
+	}
+	if h.resets() {
+		routes = append(routes,
+			route{path: resetPath, get: h.resetPage, post: h.reset, kind: people},
+			route{path: resetSentPath, get: h.resetSentPage, kind: people},
+			route{path: resetLinkPath, get: h.resetLinkPage, post: h.resetNew, kind: people},
+			route{path: resetDonePath, get: h.resetDonePage, kind: people})
+	}
 	routes = append(routes, h.registrationRoutes()...)
 	if h.play != nil {
 		routes = append(routes, h.play.routes()...)

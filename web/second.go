@@ -17,6 +17,8 @@ type proven struct {
 	// At is from before the account was read, so that a password that changes
 	// meanwhile ends this too.
 	At time.Time `json:"at"`
+	// AuthAt is when the person signed in elsewhere, or zero where it was At.
+	AuthAt time.Time `json:"auth_at,omitzero"`
 }
 
 // raise is what a flow knows of a person who is signed in and is asked for more.
@@ -141,7 +143,11 @@ func (h *Handler) awaited(r *http.Request, f *flow, passkey bool) (*symbolon.Ses
 		if now.Sub(f.Proven.At) > provenFor {
 			return nil, nil
 		}
-		return &symbolon.Session{ID: symbolon.NewSessionID(), Account: f.Proven.Account, AuthAt: f.Proven.At, ExpiresAt: f.Proven.At.Add(h.SessionLifetime)}, nil
+		authAt := f.Proven.AuthAt
+		if authAt.IsZero() {
+			authAt = f.Proven.At
+		}
+		return &symbolon.Session{ID: symbolon.NewSessionID(), Account: f.Proven.Account, AuthAt: authAt, ExpiresAt: f.Proven.At.Add(h.SessionLifetime)}, nil
 	case f.Raise != nil:
 		signedIn, err := h.sessions(r)
 		if err != nil {

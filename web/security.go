@@ -49,7 +49,11 @@ func (h *Handler) securityPage(w http.ResponseWriter, r *http.Request, ev *event
 		return h.showSignIn(w, r, ev, f, nil, false)
 	}
 	ev.account, f.Chosen = who.Account.ID, who.Account.ID
-	p := &SecurityPage{Visit: newVisitView(&visit{SignedIn: *who}, securityPath), Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery), Possible: h.passkeys != nil, More: lacksProof(who)}
+	p := &SecurityPage{Visit: newVisitView(&visit{SignedIn: *who}, securityPath), Account: NewAccountView(&who.Account), Recovery: len(who.Account.Factors.Recovery), Possible: h.passkeys != nil, More: lacksProof(who), NoPassword: who.Account.Password == "" || h.NoPassword}
+	p.Identities = h.identities(&who.Account)
+	for _, s := range h.Upstreams {
+		p.Links = append(p.Links, AwayView{s.Name, s.Title})
+	}
 	if app := who.Account.Factors.App; app != nil {
 		p.AppSince = day(app.AddedAt)
 	}
@@ -144,6 +148,10 @@ func (h *Handler) security(w http.ResponseWriter, r *http.Request, ev *event) er
 		return h.goOn(w, r, ev, f)
 	}
 	switch action {
+	case "link":
+		return h.depart(w, r, ev, f, form.First("by"), true)
+	case "unlink":
+		return h.unlink(w, r, ev, who, form.First("id"))
 	case "app":
 		if who.Account.Factors.App != nil {
 			return h.redirect(w, r, ev, securityPath)

@@ -30,6 +30,9 @@ const maxSandboxShown = 20
 const maxTyped = 256
 
 func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, f *flow, app *symbolon.App, others bool) error {
+	if h.handsOff(r, f) {
+		return h.depart(w, r, ev, f, handoffName, false)
+	}
 	asked := *f
 	passkey, err := h.askPasskey(&asked, nil)
 	if err != nil {
@@ -39,7 +42,7 @@ func (h *Handler) showSignIn(w http.ResponseWriter, r *http.Request, ev *event, 
 	if err != nil {
 		return err
 	}
-	p := &SignInPage{Flow: text, Others: others && app != nil, Passkey: passkey}
+	p := &SignInPage{Flow: text, Others: others && app != nil, Passkey: passkey, NoPassword: h.NoPassword, Forgot: h.resets(), Aways: h.aways()}
 	if app != nil {
 		view := NewAppView(app)
 		p.App = &view
@@ -90,6 +93,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 	if form.First("action") == "passkey" {
 		return h.signInPasskey(w, r, ev, f, form.First("passkey"), "")
 	}
+	if by := form.First("by"); by != "" {
+		return h.depart(w, r, ev, f, by, false)
+	}
 	// From before the account is read: a password that is changed while this
 	// one is looked at ends the sign-in too.
 	authAt := h.Engine.Now()
@@ -97,6 +103,8 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, ev *event) erro
 	var try *signInTry
 	if id := form.First("sandbox"); id != "" {
 		account, err = h.sandboxAccount(r, symbolon.AccountID(id))
+	} else if h.NoPassword {
+		return &deniedError{reason: "denied.no_password", retry: f.startAgain()}
 	} else {
 		account, try, err = h.checkPassword(r, ev, &form)
 	}

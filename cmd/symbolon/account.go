@@ -18,6 +18,7 @@ type accountCmds struct {
 	Show        accountShowCmd        `cmd:"" help:"Show an account."`
 	Edit        accountEditCmd        `cmd:"" help:"Change what apps are told of a person; what is not named stays."`
 	SetPassword accountSetPasswordCmd `cmd:"" help:"Set the password of an account, and end its sessions and connections."`
+	Unlink      accountUnlinkCmd      `cmd:"" help:"Take away that another server signs people in to an account, and end its sessions and connections."`
 	Disable     accountDisableCmd     `cmd:"" help:"Lock an account, and end its sessions and connections."`
 	Enable      accountEnableCmd      `cmd:"" help:"Unlock an account."`
 	Delete      accountDeleteCmd      `cmd:"" help:"Delete an account, and end its sessions and connections."`
@@ -72,6 +73,8 @@ type accountView struct {
 	Profile symbolon.Profile `json:"profile,omitzero"`
 	// Factors are "app", "recovery" and "passkey", those that there are.
 	Factors []string `json:"factors,omitempty"`
+	// Identities are what other servers call the person, who may sign in by them.
+	Identities []identityView `json:"identities,omitempty"`
 }
 
 func viewAccount(a *symbolon.Account) accountView {
@@ -85,6 +88,7 @@ func viewAccount(a *symbolon.Account) accountView {
 		DisabledAt:  stamp(a.DisabledAt),
 		Profile:     a.Profile,
 		Factors:     a.Factors.Kinds(),
+		Identities:  viewIdentities(a),
 	}
 }
 
@@ -105,7 +109,7 @@ func (v *accountView) print(sh *shell) error {
 		{"second factors", factors},
 		{"created", whenStamp(v.CreatedAt)},
 		{"disabled", whenStamp(v.DisabledAt)},
-	}, profileRows(&v.Profile)...))
+	}, append(identityRows(v.Identities), profileRows(&v.Profile)...)...))
 }
 
 // passwordFlags say where a command finds the password.

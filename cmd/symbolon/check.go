@@ -34,6 +34,7 @@ type checked struct {
 	details            []oauth.DetailType
 	clientCAs          *x509.CertPool
 	registrationScopes symbolon.Scopes
+	ways               ways
 }
 
 // check returns the settings in the form in which the server uses them, or
@@ -75,6 +76,7 @@ func (s *settings) check() (checked, error) {
 	look, lerr := s.appearanceSettings.read()
 	c.look = look
 	note(lerr)
+	s.checkWays(&c, note)
 	s.checkStandard(&c, note)
 	note(s.lifetimes.check())
 	note(s.watchSettings.check(len(s.TrustedProxies) > 0))

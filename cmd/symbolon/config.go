@@ -47,6 +47,7 @@ type settings struct {
 	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
 
 	appearanceSettings
+	waysSettings
 	standardSettings
 	lifetimes
 	watchSettings
@@ -104,6 +105,7 @@ var groups = []kong.Group{
 	{Key: "keys", Title: "Root key"},
 	{Key: "scopes", Title: "Scopes"},
 	{Key: "appearance", Title: "Appearance and languages"},
+	{Key: "ways", Title: "How people sign in"},
 	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
 	{Key: "watch", Title: "Watching it"},

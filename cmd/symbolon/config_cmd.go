@@ -96,6 +96,10 @@ func text(v any) string {
 		return orDash(joined(v))
 	case []issuerSetting:
 		return orDash(joined(v))
+	case []upstreamSetting:
+		return orDash(joined(v))
+	case handoffSetting:
+		return orDash(v.String())
 	case map[string]string:
 		var parts []string
 		for _, name := range slices.Sorted(maps.Keys(v)) {

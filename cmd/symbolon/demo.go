@@ -85,7 +85,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	_, quiet := terminal(sh.stderr)
 	lines := web.NewLines(sh.stderr)
 	defer lines.Close()
-	box := &sandbox{host: host}
+	box := &sandbox{host: host, mails: lines}
 	s := &server{
 		settings: settings{
 			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, appearanceSettings: c.appearanceSettings, watchSettings: c.watchSettings, logSettings: c.logSettings,

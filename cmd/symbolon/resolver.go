@@ -191,6 +191,14 @@ func (r *resolver) parse(file string, text []byte) (map[string]any, error) {
 				plainValues(v)
 				break
 			}
+			if r.known[key].Target.Kind() == reflect.Struct { // one table, as its flag has it
+				text, err := json.Marshal(v)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %s: %w", file, key, err)
+				}
+				values[key] = string(text)
+				break
+			}
 			err := fmt.Errorf("%s: %s is not a table", file, key)
 			if r.known[key].Target.Kind() == reflect.Slice {
 				err = mend(fmt.Errorf("%s: %s is a list of tables", file, key), "write [[%s]], with two brackets, above each", key)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,7 +33,8 @@ var sandboxPeople = []struct {
 
 // sandbox is what a demo has from the start.
 type sandbox struct {
-	host string // that the demo listens on
+	host  string    // that the demo listens on
+	mails io.Writer // gets the mails that would be sent
 
 	app    symbolon.App
 	secret string

@@ -130,6 +130,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	})
 	running.Go(func() { tellExpiring(beside, handler.Engine, s.log.Logger) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
+	running.Go(func() { handler.Post(beside) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
 			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
@@ -373,8 +374,11 @@ func (s *server) forTryingOut(ctx context.Context, address net.Addr, cfg *oauth.
 	return nil
 }
 
-// signIns has the server tell apps who signed in (OpenID Connect).
+// signIns has people sign in, and the server tell apps who did (OpenID Connect).
 func (s *server) signIns(ctx context.Context, cfg *oauth.Config, options *web.Options) error {
+	if err := s.takeWays(cfg, options); err != nil {
+		return err
+	}
 	mark, err := s.store.mark(ctx)
 	if err != nil {
 		return err

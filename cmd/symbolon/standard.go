@@ -110,8 +110,11 @@ func readTable(text []byte, into any, keys ...string) error {
 	err := json.Unmarshal(text, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		kind := "a text in quotes"
-		if slices.Contains([]string{"scopes", "apps", "fields", "required"}, wrong.Field) {
+		switch {
+		case slices.Contains([]string{"scopes", "apps", "fields", "required", "email_domains"}, wrong.Field):
 			kind = "a list of texts"
+		case wrong.Field == "create_accounts":
+			kind = "true or false"
 		}
 		return tableError("%s must be %s", wrong.Field, kind)
 	}
