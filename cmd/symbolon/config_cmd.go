@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,8 +61,15 @@ func (c *configCmd) views(sh *shell) []settingView {
 	var views []settingView
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
-		if url, ok := value.(string); ok && name == "database" && url != "" {
-			value = publicURL(url)
+		if text, ok := value.(string); ok && name == "database" && text != "" {
+			value = publicURL(text)
+		}
+		if text, ok := value.(string); ok && name == "smtp_url" { // a password in it is refused, and not shown either
+			if u, err := url.Parse(text); err == nil {
+				value = u.Redacted()
+			} else {
+				value = masked
+			}
 		}
 		views = append(views, settingView{Name: name, Value: value, From: sh.sources[name]})
 	}
