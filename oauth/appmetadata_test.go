@@ -91,14 +91,8 @@ func TestRegisterOpenID(t *testing.T) {
 		t.Errorf("%+v", found.Settings)
 	}
 
-	w.edit(found.ID, func(a *symbolon.App) { // the owner's, which the app has no say in
-		a.Settings.OneConnection, a.Settings.Webhook = true, &symbolon.Webhook{URL: "https://owner.test/", Secret: []byte{1}}
-	})
 	next, err := w.Reregister(w.ctx, info.ClientID, info.RegistrationAccessToken, []byte(changed(metadataX1, map[string]any{"client_id": info.ClientID})), Registrant{Address: "192.0.2.1"})
 	w.ok(err)
-	if s := w.found(app.ID).Settings; !s.OneConnection || s.Webhook == nil {
-		t.Errorf("the owner's settings are lost: %+v", s)
-	}
 	got := answered(t, next)
 	for _, name := range []string{"userinfo_signed_response_alg", "sector_identifier_uri", "default_max_age", "require_auth_time", "default_acr_values", "initiate_login_uri", "contacts", "request_object_signing_alg", "authorization_signed_response_alg",
 		"post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required"} {
