@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -136,11 +137,14 @@ func (f *filling) fillConsents(slots []uint32, clients []symbolon.ClientID, bega
 	})
 }
 
+// usedFrom is the address that connections were last used from: 16 bytes, as an id.
+var usedFrom = symbolon.ConnectionID(symbolon.AppendAddress(nil, netip.MustParseAddr("192.0.2.1")))
+
 // fillConnections makes the connections as they would be some time after their
 // births.
 func (f *filling) fillConnections(slots []uint32, ids []symbolon.AccountID, began time.Time, random *rand.Rand) (list []held, err error) {
 	ours, nth := (f.connections+f.every-1)/f.every, 0 // about, and how many there have been
-	columns := []string{"id", "account_no", "app_no", "seq", "created_at", "refreshed_at", "expires_at", "scope"}
+	columns := []string{"id", "account_no", "app_no", "seq", "created_at", "refreshed_at", "expires_at", "scope", "used_from"}
 	err = f.put("connection", columns, func(yield func([]any) bool) {
 		for i, slot := range slots {
 			b := f.bond(slot)
@@ -159,7 +163,7 @@ func (f *filling) fillConnections(slots []uint32, ids []symbolon.AccountID, bega
 				}
 			}
 			if !yield([]any{id, int64(firstNo + b.account), app, int64(seq), at.UnixMilli(), refreshed.UnixMilli(),
-				refreshed.Add(lifetime).UnixMilli(), symbolon.ScopeConnect}) {
+				refreshed.Add(lifetime).UnixMilli(), symbolon.ScopeConnect, usedFrom}) {
 				return
 			}
 		}

@@ -442,3 +442,25 @@ func TestWatchersAreBounded(t *testing.T) {
 		t.Errorf("%d wait", len(slow.What()))
 	}
 }
+
+// What an app says of itself anew takes nothing from its owner, and gives the app no
+// webhook.
+func TestReregisteringKeepsTheOwnersWebhook(t *testing.T) {
+	w := newRegistry(t)
+	info, app := w.joined(map[string]any{"webhook": map[string]any{"url": "https://evil.test/"}})
+	w.connected(app)
+	w.ok(w.feed.Poll(w.ctx))
+	id := w.found(app.ID).ID
+	if w.app(id).Settings.Webhook != nil {
+		t.Fatal("an app that registers itself has a webhook")
+	}
+	w.edit(id, func(a *symbolon.App) {
+		a.Settings.OneConnection, a.Settings.Webhook = true, &symbolon.Webhook{URL: "https://owner.test/", Secret: []byte{1}}
+	})
+	_, err := w.Reregister(w.ctx, info.ClientID, info.RegistrationAccessToken,
+		[]byte(changed(metadataX1, map[string]any{"client_id": info.ClientID, "client_name": "New"})), Registrant{Address: "192.0.2.7"})
+	w.ok(err)
+	if a := w.app(id); a.Name != "New" || !a.Settings.OneConnection || a.Settings.Webhook == nil || a.Settings.Webhook.URL != "https://owner.test/" {
+		t.Errorf("%+v", a)
+	}
+}

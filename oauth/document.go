@@ -233,6 +233,7 @@ func (e *Engine) adopt(ctx context.Context, row, said *symbolon.App, now time.Ti
 	// What only the owner decides stays.
 	next.RequirePKCE, next.Settings.Profile = row.RequirePKCE, row.Settings.Profile
 	next.Settings.Resources, next.Settings.Token = row.Settings.Resources, row.Settings.Token
+	next.Settings.OneConnection, next.Settings.Webhook = row.Settings.OneConnection, row.Settings.Webhook
 	registration := *said.Settings.Registration
 	registration.ChangedAt = row.Settings.Registration.ChangedAt
 	if !same {

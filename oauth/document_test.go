@@ -395,12 +395,13 @@ func TestOwnersSettingsStay(t *testing.T) {
 	id := idOf(documentID, urlX1)
 	w.edit(id, func(a *symbolon.App) {
 		a.Rotation, a.RequirePKCE, a.Settings.Resources = symbolon.RotateNever, true, []string{"https://r1.test"}
+		a.Settings.OneConnection, a.Settings.Webhook = true, &symbolon.Webhook{URL: "https://owner.test/", Secret: []byte{1}}
 	})
 	s.documents[urlX1] = changed(documentX1, map[string]any{"client_name": "Another"})
 	w.clock.pass(time.Hour)
 	_, err := w.Authorize(w.ctx, w.request(x1), w.allowing())
 	w.ok(err)
-	if a := w.app(id); a.Name != "Another" || a.Rotation != symbolon.RotateNever || !a.RequirePKCE || len(a.Settings.Resources) != 1 {
+	if a := w.app(id); a.Name != "Another" || a.Rotation != symbolon.RotateNever || !a.RequirePKCE || len(a.Settings.Resources) != 1 || !a.Settings.OneConnection || a.Settings.Webhook == nil {
 		t.Errorf("%+v", a)
 	}
 }

@@ -91,6 +91,7 @@ func (e *Engine) Reregister(ctx context.Context, clientID, token string, body []
 	next.Rotation, next.RequirePKCE = app.Rotation, app.RequirePKCE
 	next.Settings.Profile = app.Settings.Profile
 	next.Settings.Resources, next.Settings.Token = app.Settings.Resources, app.Settings.Token
+	next.Settings.OneConnection, next.Settings.Webhook = app.Settings.OneConnection, app.Settings.Webhook
 	was, is := app.Settings.Registration, next.Settings.Registration
 	is.Token, is.ExpiresAt, is.ChangedAt, is.Digest = was.Token, was.ExpiresAt, was.ChangedAt, digest(&next)
 	if string(is.Digest) != string(was.Digest) {

@@ -22,8 +22,8 @@ const (
 type happeningView struct {
 	Type       symbolon.EventKind `json:"type"`
 	Connection string             `json:"connection,omitempty"`
-	Account    symbolon.AccountID `json:"account,omitempty"`
-	ClientID   symbolon.ClientID  `json:"client_id"`
+	Account    string             `json:"account,omitempty"`
+	ClientID   string             `json:"client_id"`
 	Why        string             `json:"why,omitempty"`
 	At         time.Time          `json:"timestamp"`
 }
@@ -36,7 +36,11 @@ type happeningView struct {
 // The events have the names of symbolon.EventKind, with one line of JSON; lost says that
 // some were left out, so that the page is to be loaded anew.
 func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *event, app symbolon.ClientID) error {
-	watcher, err := h.Engine.Watch(app)
+	about, err := h.Engine.App(r.Context(), app)
+	if err != nil {
+		return err
+	}
+	watcher, err := h.Engine.Watch(about.ID)
 	if err != nil {
 		return err
 	}
@@ -51,9 +55,15 @@ func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *e
 	header["Cache-Control"] = noStore
 	header.Set("X-Accel-Buffering", "no") // nginx would gather it
 	header.Set("X-Content-Type-Options", "nosniff")
-	ev.status, ev.client = http.StatusOK, app
+	ev.status, ev.client = http.StatusOK, about.ID
 	w.WriteHeader(http.StatusOK)
-	stream := &eventStream{w: w, out: out}
+	stream := &eventStream{w: w, out: out, name: func(what *oauth.Happening) happeningView {
+		view := happeningView{Type: what.Type, ClientID: about.ClientID(), Why: what.Why, At: what.At}
+		if what.Account != "" {
+			view.Account = h.Engine.SubjectOf(about, what.Account)
+		}
+		return view
+	}}
 	if !stream.send("retry: 3000\n\n") {
 		return nil
 	}
@@ -90,6 +100,8 @@ func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *e
 type eventStream struct {
 	w   http.ResponseWriter
 	out *http.ResponseController
+	// name says what happened, by the names that the app knows.
+	name func(*oauth.Happening) happeningView
 }
 
 // send writes text, and reports whether it could be.
@@ -104,7 +116,7 @@ func (s *eventStream) send(text string) bool {
 }
 
 func (s *eventStream) happening(what *oauth.Happening) bool {
-	view := happeningView{Type: what.Type, Account: what.Account, ClientID: what.Client, Why: what.Why, At: what.At}
+	view := s.name(what)
 	if what.Connection != (symbolon.ConnectionID{}) {
 		view.Connection = what.Connection.String()
 	}

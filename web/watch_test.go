@@ -94,7 +94,7 @@ func TestAPageThatWatchesIsTold(t *testing.T) {
 	}
 	tokens := f.connectOnce(t)
 	born := s.next(t, symbolon.EventConnected)
-	if born.Account != jane || born.ClientID != f.app.ID || len(born.Connection) != 32 || time.Since(born.At).Abs() > time.Minute {
+	if born.Account != jane || born.ClientID != string(f.app.ID) || len(born.Connection) != 32 || time.Since(born.At).Abs() > time.Minute {
 		t.Errorf("%+v", born)
 	}
 	time.Sleep(2 * f.Config.WriteTimeout) // the server's own deadlines pass
