@@ -24,6 +24,8 @@ type Account struct {
 	Profile Profile
 	// Factors are what the person proves who they are with beside the password.
 	Factors Factors
+	// Operator may manage every app, account and connection of the server.
+	Operator bool
 	// Sandbox marks an account of a sandbox server, which anyone may use.
 	Sandbox   bool
 	CreatedAt time.Time

@@ -72,11 +72,12 @@ func Tables() []Table {
 			{"no", Number}, {"id", Text}, {"name", Text}, {"home", Text}, {"public", Truth}, {"secrets", Text},
 			{"redirect_uris", Text}, {"scope", Text}, {"rotation", Text}, {"require_pkce", Truth}, {"settings", Text},
 			{"sandbox", Truth}, {"created_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
+			{"owner", Text},
 		}},
 		{Name: "account", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"id", Text}, {"username", Text}, {"name", Text}, {"password", Text}, {"sandbox", Truth},
 			{"created_at", Number}, {"disabled_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
-			{"profile", Text}, {"factors", Text},
+			{"profile", Text}, {"factors", Text}, {"operator", Truth},
 		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},

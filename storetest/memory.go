@@ -91,7 +91,7 @@ func (m *Memory) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App,
 	defer m.mu.Unlock()
 	var list []symbolon.App
 	for _, id := range slices.Sorted(maps.Keys(m.apps)) {
-		if (q.ID == "" || q.ID == id) && id > q.After && len(list) < q.Limit {
+		if (q.ID == "" || q.ID == id) && (q.Owner == "" || q.Owner == m.apps[id].Owner) && id > q.After && len(list) < q.Limit {
 			list = append(list, cloneApp(m.apps[id]))
 		}
 	}
@@ -115,7 +115,7 @@ func (m *Memory) PutApp(ctx context.Context, app symbolon.App) error {
 	app.CreatedAt = ms(app.CreatedAt)
 	app.NotBefore = latest(ms(app.NotBefore), old.NotBefore, m.departed[string(app.ID)])
 	for i := range app.Secrets {
-		app.Secrets[i].CreatedAt = ms(app.Secrets[i].CreatedAt)
+		app.Secrets[i].CreatedAt, app.Secrets[i].UsedAt = ms(app.Secrets[i].CreatedAt), ms(app.Secrets[i].UsedAt)
 	}
 	m.apps[app.ID] = app
 	at := latest(app.NotBefore, app.CreatedAt)
@@ -235,7 +235,7 @@ func cloneApp(app symbolon.App) symbolon.App {
 func cloneSettings(s symbolon.Settings) symbolon.Settings {
 	s.Grants = slices.Clone(s.Grants)
 	s.Resources, s.APIResources = slices.Clone(s.Resources), slices.Clone(s.APIResources)
-	s.ExchangeFor = slices.Clone(s.ExchangeFor)
+	s.ExchangeFor, s.TestAccounts = slices.Clone(s.ExchangeFor), slices.Clone(s.TestAccounts)
 	if s.Registration != nil {
 		r := *s.Registration
 		r.Digest, r.Token = slices.Clone(r.Digest), slices.Clone(r.Token)
