@@ -162,6 +162,7 @@ type Engine struct {
 
 	origins *origins
 	seen    *seen
+	uses    uses
 
 	documents *documents
 	objects   objects

@@ -201,6 +201,8 @@ type Error struct {
 	// Shown is set when the request showed an access token, which the refusal is
 	// about; DPoP when it is to be shown under that scheme (RFC 9449 §7.1).
 	Shown, DPoP bool
+	// Testing is set when an app is in test and the account may not try it out.
+	Testing bool
 	// RetryAfter is how long to wait before asking again, or 0.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.

@@ -56,6 +56,9 @@ type flow struct {
 	// and Setup is then the secret of an authenticator app that is being set up.
 	Security bool   `json:"security,omitempty"`
 	Setup    []byte `json:"setup,omitempty"`
+	// Console is set when the person is at the console: where to come back to, a path of
+	// ours with its query.
+	Console string `json:"console,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -108,6 +111,8 @@ func (f *flow) startAgain() string {
 		return "/device"
 	case f.Security:
 		return securityPath
+	case f.Console != "":
+		return f.Console
 	case f.Logout != "":
 		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
@@ -170,6 +175,8 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.nextDevice(w, r, ev, f)
 	case f.Security:
 		return h.nextSecurity(w, r, ev, f)
+	case f.Console != "":
+		return h.nextConsole(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

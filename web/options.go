@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/seal"
@@ -47,6 +48,10 @@ type Options struct {
 	// SandboxApp is the app whose side the playground plays, with its secret.
 	SandboxApp    symbolon.ClientID
 	SandboxSecret string
+	// Registering says who may register apps in the console.
+	Registering admin.Registering
+	// Settings are those in force, which operators see in the console.
+	Settings map[string]string
 	// OpenID tells apps who signed in. Nil means that there is no OpenID Connect.
 	OpenID *oidc.Teller
 	// SessionLifetime is how long a person stays signed in: 7 days when 0.
@@ -73,6 +78,7 @@ type Handler struct {
 	docs     *docs
 	// passkeys checks what passkeys sign; nil where browsers have none.
 	passkeys  *signin.Passkeys
+	admin     *admin.Service
 	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
 
@@ -101,6 +107,11 @@ func New(o Options) (*Handler, error) {
 	// sees; the issuer is what it must have come from.
 	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
+	}
+	h.scopes[oauth.ScopeAdmin], h.scopes[oauth.ScopeApps] = adminSentence, appsSentence
+	h.admin = &admin.Service{
+		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.Scopes, Registering: h.Registering,
+		End: h.Engine.EndEverywhere, Changed: h.Engine.ChangedEverywhere, Hash: h.Hasher.Hash,
 	}
 	if h.passkeys, err = signin.NewPasskeys(h.issuer); err != nil {
 		return nil, err

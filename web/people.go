@@ -43,6 +43,8 @@ func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *f
 	switch {
 	case f.Device != nil:
 		return h.redirect(w, r, ev, "/device")
+	case f.Console != "" && f.Chosen != "":
+		return h.redirect(w, r, ev, f.Console)
 	case f.Security && f.Chosen != "":
 		return h.redirect(w, r, ev, securityPath)
 	case f.Query == "":
@@ -199,6 +201,8 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 // explain says of a refusal what it is in a few words, who can mend it and how.
 func explain(e *oauth.Error) (title, who, how string) {
 	switch {
+	case e.Testing:
+		return "This app is still being tried out", "The developer of the app", "Ask them to add your account to those that may try it, or wait until it is open to everyone. If you have another account that may, sign out first."
 	case e.Mismatch != nil:
 		return "This address is not one of the app's", "The developer of the app", "Register the address that was sent, or send one that is registered, the same character by character."
 	case e.Refusal == oauth.UnknownClient:

@@ -46,6 +46,9 @@ type settings struct {
 	// from the start.
 	Scopes map[string]string `setting:"scopes" name:"scope" mapsep:"none" group:"scopes" placeholder:"NAME=SENTENCE" help:"What the consent page says about a scope. Repeat it for several; in the file, a table [scopes]."`
 
+	// ConsoleApps is an admin.Registering.
+	ConsoleApps string `setting:"console_apps" name:"console-apps" group:"console" enum:"operators,review,anyone" default:"operators" help:"Who may register apps in the console: operators; review: everyone, and operators set them live; anyone (${default})."`
+
 	standardSettings
 	lifetimes
 	watchSettings
@@ -99,6 +102,7 @@ var groups = []kong.Group{
 	{Key: "where", Title: "Where it is reached"},
 	{Key: "keys", Title: "Root key"},
 	{Key: "scopes", Title: "Scopes"},
+	{Key: "console", Title: "Console"},
 	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
 	{Key: "watch", Title: "Watching it"},
