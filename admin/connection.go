@@ -48,7 +48,6 @@ func (s *Service) Connections(ctx context.Context, who Actor, f ConnectionFilter
 type ConnectionView struct {
 	ID       string `json:"id"`
 	Account  string `json:"account"`
-	User     string `json:"user,omitempty"`
 	ClientID string `json:"client_id"`
 	Scope    string `json:"scope"`
 	// State is live, expired or ended.
