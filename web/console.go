@@ -41,6 +41,9 @@ func (h *Handler) consoleRoutes() []route {
 // in the console.
 const consoleFresh = 15 * time.Minute
 
+// oneLine makes spaces of the ends of lines in a form, which no other parameter may have.
+var oneLine = strings.NewReplacer("%0D%0A", "+", "%0d%0a", "+", "%0A", "+", "%0a", "+")
+
 // visit is a person at the console.
 type visit struct {
 	signedIn *symbolon.SignedIn
@@ -66,7 +69,7 @@ func (h *Handler) consoleVisit(w http.ResponseWriter, r *http.Request, ev *event
 	}
 	id := symbolon.AccountID("")
 	if r.Method == http.MethodPost {
-		form, f, err := h.readForm(w, r)
+		form, f, err := h.readFormBy(w, r, oneLine.Replace)
 		if err != nil {
 			return nil, err
 		}
@@ -299,7 +302,7 @@ func (h *Handler) scopeChoices(app *symbolon.App, chosen map[string]bool) []Scop
 // readFields reads what a person typed about an app, and which scopes they ticked.
 func readFields(form *oauth.Params, offered []ScopeChoice) (AppFields, map[string]bool) {
 	f := AppFields{
-		Name: strings.TrimSpace(form.First("name")), Home: strings.TrimSpace(form.First("home")), RedirectURIs: form.First("redirect_uris"),
+		Name: strings.TrimSpace(form.First("name")), Home: strings.TrimSpace(form.First("home")), RedirectURIs: strings.Join(strings.Fields(form.First("redirect_uris")), "\n"),
 		Auth: form.First("auth"), RequirePKCE: form.First("pkce") != "", KeepRefresh: form.First("keep") != "", JWKSURI: strings.TrimSpace(form.First("jwks_uri")),
 	}
 	chosen := make(map[string]bool)

@@ -11,6 +11,11 @@ import (
 
 // readForm reads the form of one of our own pages and the flow in it.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params, *flow, error) {
+	return h.readFormBy(w, r, func(body string) string { return body })
+}
+
+// readFormBy is readForm for a body that is changed before it is read.
+func (h *Handler) readFormBy(w http.ResponseWriter, r *http.Request, change func(body string) string) (oauth.Params, *flow, error) {
 	var none oauth.Params
 	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
 		return none, nil, &deniedError{reason: "This page was not sent as a form. Nothing was done."}
@@ -19,7 +24,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params
 	if err != nil {
 		return none, nil, err
 	}
-	form, err := oauth.ParseForm(string(body))
+	form, err := oauth.ParseForm(change(string(body)))
 	if err != nil {
 		return none, nil, &deniedError{reason: "This page has too many fields. Nothing was done."}
 	}
