@@ -109,8 +109,8 @@ func TestAdminAPIMatrix(t *testing.T) {
 	owner, other := a.token("john", oauth.ScopeApps, a.resource()), a.token("mary", oauth.ScopeApps, a.resource())
 	john, johns := string(a.john.ID), "?client_id="+a.johns
 	for _, c := range []struct {
-		method, path, body           string
-		nobody, other, mine, manager int
+		method, path, body             string
+		nobody, other, mine, operators int
 	}{
 		{"GET", "/me", "", 401, 200, 200, 200},
 		{"GET", "/apps", "", 401, 200, 200, 200},
@@ -157,7 +157,7 @@ func TestAdminAPIMatrix(t *testing.T) {
 		for who, call := range []struct {
 			token string
 			want  int
-		}{{"", c.nobody}, {other, c.other}, {owner, c.mine}, {operator, c.manager}} {
+		}{{"", c.nobody}, {other, c.other}, {owner, c.mine}, {operator, c.operators}} {
 			resp, body := a.ask(call.token, c.method, c.path, c.body)
 			if resp.StatusCode != call.want {
 				t.Errorf("%s %s %s by %d: %d %v, want %d", c.method, c.path, c.body, who, resp.StatusCode, body, call.want)

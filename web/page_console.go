@@ -121,6 +121,8 @@ type ConsoleAppPage struct {
 	Testers []TesterRow
 
 	Connections []ConnectionRow
+	// Requests is the address of the app's log of requests; empty where there is none.
+	Requests string
 	// Live is how many of those shown live; Further is the address of the next page.
 	Live    int
 	Further string
@@ -224,7 +226,7 @@ func consoleSamples() []Page {
 		Info: "https://auth.example/info", Issuer: "https://auth.example", Revoke: "https://auth.example/oauth2/revoke", Scope: "connect", Profile: "oauth2.1", Fields: fields, Tag: "t", HasSecret: true, MayAdd: true,
 		Secrets: []SecretRow{{"3f9a01bc", "3 May 2026", "4 May 2026, 10:00"}, {"77aa01bc", "5 May 2026", ""}}, Test: true, Checks: checks, Testers: []TesterRow{{jane.ID, "Jane Doe"}},
 		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: "3 May 2026, 10:00", Refreshed: "4 May 2026, 10:00", Expires: "3 November 2026"}, {ID: "02", Account: "John Doe", State: "ended", Made: "3 May 2026, 10:00", Ended: "4 May 2026, 10:00", EndedBy: "authorization code replayed"}, {ID: "03", Account: "John Doe", State: "expired", Expires: "3 May 2026"}},
-		Live:        1, Further: "/console/app?app=x&before=02", Flow: "sealed"}
+		Live:        1, Requests: "/console/request?app=x", Further: "/console/app?app=x&before=02", Flow: "sealed"}
 	bare := ConsoleAppPage{ConsoleFrame: at(owner, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Fields: public, Public: true, Problems: []string{"The name of the app is empty."}, Flow: "sealed"}
 	review := full
 	review.ConsoleFrame, review.Review, review.Ready, review.Secrets, review.Fields, review.HasSecret = at(owner, "app"), true, true, nil, keyed, false
