@@ -28,6 +28,8 @@ type Account struct {
 	// Identities are what others call the person, in the order in which they were
 	// added. Stores keep them apart and give them with the row.
 	Identities []Identity
+	// Operator may manage every app, account and connection of the server.
+	Operator bool
 	// Sandbox marks an account of a sandbox server, which anyone may use.
 	Sandbox   bool
 	CreatedAt time.Time

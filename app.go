@@ -47,6 +47,9 @@ type App struct {
 	RequirePKCE bool
 	// Settings is what else the owner may decide.
 	Settings Settings
+	// Owner is the account that may manage the app; empty means that operators alone
+	// may.
+	Owner AccountID
 	// Sandbox marks an app of a sandbox server.
 	Sandbox   bool
 	CreatedAt time.Time
@@ -65,7 +68,14 @@ type Secret struct {
 	// Hash is the SHA-256 of the secret.
 	Hash      [32]byte
 	CreatedAt time.Time
+	// UsedAt is when an app last proved itself by it, as far as it was recorded: at
+	// most once in SecretUsePrecision. Zero when it was never used.
+	UsedAt time.Time
 }
+
+// SecretUsePrecision is how much later than Secret.UsedAt a secret may have been used
+// without a record of it.
+const SecretUsePrecision = time.Hour
 
 // NewClientID returns a random client id of 128 bits.
 func NewClientID() ClientID {
@@ -95,11 +105,15 @@ func SecretOf(hash [32]byte, createdAt time.Time) Secret {
 
 // CheckSecret reports whether plain is one of the app's live secrets. It takes
 // the same time whichever it is and wherever it differs.
-func (a *App) CheckSecret(plain string) bool {
+func (a *App) CheckSecret(plain string) bool { return a.FindSecret(plain) >= 0 }
+
+// FindSecret returns which of the app's live secrets plain is, or -1. It takes as long
+// as CheckSecret.
+func (a *App) FindSecret(plain string) int {
 	hash := sha256.Sum256([]byte(plain))
-	ok := 0
+	found := 0
 	for i := range a.Secrets {
-		ok |= subtle.ConstantTimeCompare(hash[:], a.Secrets[i].Hash[:])
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(hash[:], a.Secrets[i].Hash[:]), i+1, found)
 	}
-	return ok == 1
+	return found - 1
 }

@@ -160,6 +160,35 @@ type Settings struct {
 
 	// Registration is set for an app that registered itself.
 	Registration *Registration `json:"registration,omitempty"`
+
+	// Status says who may connect the app, and TestAccounts, beside its owner, while it
+	// is in test.
+	Status       AppStatus   `json:"status,omitempty"`
+	TestAccounts []AccountID `json:"test_accounts,omitempty"`
+}
+
+// AppStatus is how far an app has come.
+type AppStatus string
+
+const (
+	// StatusLive: every account may connect the app. It is that of apps that were made
+	// before there was a status.
+	StatusLive AppStatus = ""
+	// StatusTest: its owner and its test accounts alone may.
+	StatusTest AppStatus = "test"
+)
+
+// String returns the status by the name that people give it.
+func (s AppStatus) String() string {
+	if s == StatusLive {
+		return "live"
+	}
+	return string(s)
+}
+
+// Admits reports whether an account may be connected to the app.
+func (a *App) Admits(account AccountID) bool {
+	return a.Settings.Status != StatusTest || account != "" && (account == a.Owner || slices.Contains(a.Settings.TestAccounts, account))
 }
 
 // OpenID are the settings of an app that signs people in (OpenID Connect Dynamic

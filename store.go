@@ -166,6 +166,8 @@ func (o *Once) Check(op string) error {
 type AppQuery struct {
 	// ID selects the one app with this id, when set.
 	ID ClientID
+	// Owner selects the apps of one owner, when set.
+	Owner AccountID
 	// After selects the apps with greater ids: the next page.
 	After ClientID
 	// Limit is at least 1.

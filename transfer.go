@@ -73,11 +73,12 @@ func Tables() []Table {
 			{"redirect_uris", Text}, {"scope", Text}, {"rotation", Text}, {"require_pkce", Truth}, {"settings", Text},
 			{"sandbox", Truth}, {"created_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
 			{"events", Number},
+			{"owner", Text},
 		}},
 		{Name: "account", Key: 1, Page: 4096, Columns: []Column{
 			{"no", Number}, {"id", Text}, {"username", Text}, {"name", Text}, {"password", Text}, {"sandbox", Truth},
 			{"created_at", Number}, {"disabled_at", Number}, {"deleted_at", Number}, {"not_before", Number}, {"version", Number},
-			{"profile", Text}, {"factors", Text},
+			{"profile", Text}, {"factors", Text}, {"operator", Truth},
 		}},
 		{Name: "identity", Key: 2, Page: 1024, Columns: []Column{
 			{"issuer", Text}, {"subject", Text}, {"account_no", Number}, {"name", Text}, {"added_at", Number},

@@ -71,6 +71,7 @@ var browserTests = []struct {
 	{"single-page app", testSinglePageApp},
 	{"Apache", testApache},
 	{"Apache with a key", testApacheWithAKey},
+	{"console", testConsole},
 }
 
 // TestBrowser runs browserTests in one Chromium against one demo.

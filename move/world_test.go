@@ -59,7 +59,7 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 		a := symbolon.Account{ID: symbolon.NewAccountID(), Username: name, Name: "N. " + name, Password: "$argon2id$", CreatedAt: now}
 		switch name {
 		case "jane":
-			a.ID = w.jane
+			a.ID, a.Operator = w.jane, true
 		case "john":
 			a.DisabledAt, a.NotBefore = now, now
 		}
@@ -71,7 +71,7 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 	}
 	app := symbolon.App{
 		ID: w.app, Name: "Make", Home: "https://app.test", RedirectURIs: []string{"https://app.test/cb"}, Scope: symbolon.Scopes{"connect", "home"},
-		Rotation: symbolon.RotateAlways, RequirePKCE: true, CreatedAt: now,
+		Rotation: symbolon.RotateAlways, RequirePKCE: true, CreatedAt: now, Owner: w.jane,
 	}
 	must(t, db.PutApp(ctx, app))
 	gone := symbolon.App{ID: symbolon.NewClientID(), Name: "Gone", Public: true, Rotation: symbolon.RotateNever, CreatedAt: now}

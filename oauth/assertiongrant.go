@@ -42,6 +42,10 @@ func (e *Engine) assertionGrant(ctx context.Context, c *caller, req *TokenReques
 	if err != nil {
 		return nil, err
 	}
+	if !c.app.Admits(account.ID) {
+		return nil, c.no(InvalidGrant, "The app is in test, and the account is not one that its owner lets try it out.")
+	}
+	scope = withoutAdmin(scope) // which takes a person who allows it
 	grant := symbolon.Grant{Connection: symbolon.NewConnectionID(c.now), Client: c.app.ID, Account: account.ID, Name: account.Name}
 	if grant.Resource, err = e.target(c.app, req.Resource); err != nil {
 		return nil, storeError(err).from(c.app.ID)

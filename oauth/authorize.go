@@ -340,6 +340,9 @@ func (e *Engine) redirectable(err error, req *AuthorizeRequest, app *symbolon.Ap
 	if app.Settings.Registration != nil && len(who.SignedIn) == 0 && !who.Denied && !req.silent() {
 		return r
 	}
+	if r.Testing && who.Interactive && !req.silent() {
+		return r // the person is told: who may try the app out is between its owner and this server
+	}
 	r.Redirect, r.app, r.mode = req.RedirectURI, app, e.mode(req)
 	if req.faults["state"] == "" {
 		r.State = req.State
@@ -432,6 +435,12 @@ func (e *Engine) readPlain(req *AuthorizeRequest, app *symbolon.App, code *symbo
 	}
 	if code.Resource, err = e.target(app, req.Resource); err != nil {
 		return err
+	}
+	if err := e.adminTarget(app, scope, code.Resource); err != nil {
+		return err
+	}
+	if req.front().any() && slices.ContainsFunc(scope, IsAdminScope) {
+		return refuse(InvalidScope, "A token for the admin API is never brought by the browser; use response_type=code.")
 	}
 	if req.Details != "" {
 		list, why := e.readDetails(req.Details)

@@ -157,7 +157,9 @@ func (e *Engine) checkSecret(app *symbolon.App, c *Credentials, secret string, n
 		return refuse(InvalidClient, "This app is registered to send its secret in an Authorization header of the scheme Basic (client_secret_basic).").whyMethod(app, sentMethod(c))
 	case method == symbolon.AuthPost && c.BodySecret == "":
 		return refuse(InvalidClient, "This app is registered to send its secret as client_secret in the body (client_secret_post).").whyMethod(app, sentMethod(c))
-	case app.CheckSecret(secret):
+	}
+	if i := app.FindSecret(secret); i >= 0 {
+		e.uses.note(app, &app.Secrets[i], now)
 		return nil
 	}
 	if wait := e.wrong.add(guess{app.ID, c.Address}, now); wait > 0 {

@@ -89,6 +89,9 @@ func (e *Engine) AuthorizeDevice(ctx context.Context, req *DeviceRequest) (*Devi
 	if code.Resource, err = e.target(app, req.Resource); err != nil {
 		return nil, storeError(err).from(app.ID)
 	}
+	if err := e.adminTarget(app, code.Scope, code.Resource); err != nil {
+		return nil, storeError(err).from(app.ID)
+	}
 	if code.Details, err = e.askedDetails(c, req.Details); err != nil {
 		return nil, err
 	}
@@ -258,6 +261,11 @@ func (e *Engine) Answer(ctx context.Context, d *PendingDevice, who symbolon.Sign
 	ctx = context.WithoutCancel(ctx)
 	record := symbolon.Once{Key: deviceAnswerKey(d.code.Connection), ExpiresAt: d.code.ExpiresAt.Add(time.Minute), Now: now}
 	if allowed {
+		if !d.App.Admits(who.Account.ID) {
+			r := refuse(AccessDenied, "The app is in test, and this account is not one that its owner lets try it out.").from(d.App.ID)
+			r.Testing = true
+			return r
+		}
 		if err := e.allow(ctx, d.App, who.Account.ID, d.code.Scope, &d.code, now); err != nil {
 			return err
 		}

@@ -29,13 +29,15 @@
 //	there is a key to sign the ID token with      signsFor           x  x  .  x  .
 //	a challenge is S256 and well formed           readChallenge      x  .  .  .  .
 //	never another account's code                  pickAccount        x  .  .  .  .
+//	an app in test takes its test accounts only   Admits             x  x  .  .  .
+//	what rules this server is for it alone        adminTarget        x  x  .  x  .
 //	consent covers what is asked                  checkConsent       x  .  .  .  .
 //	no stranger makes us fetch a document         stranger           x  .  .  .  .
 //	a changed app is asked for again              remembered         x  .  .  .  .
 //	nothing is kept before the first consent      keepApp            x  .  .  .  .
 //	a parameter stands once and is whole          faults             x  x  .  x  .
 //	the app proves itself                         authenticate       .  x  .  x  .
-//	a secret is compared in constant time         CheckSecret        .  x  .  x  .
+//	a secret is compared in constant time         FindSecret         .  x  .  x  .
 //	who guesses secrets is slowed                 wrong              .  x  .  x  .
 //	a sealed value is ours, and of this kind      open               .  x  x  x  x
 //	a value says until when it is good            ExpiresAt          x  x  x  x  x
@@ -69,6 +71,7 @@
 //	/oauth2/jwks                  offers.go         Engine.KeySet
 //	/.well-known/…                offers.go         Engine.Offers
 //	/forward-auth                 forward.go        Engine.Forward
+//	/admin/v1/…                   admin.go          Engine.Admin            what is done there: package admin
 //
 // Every grant begins with caller.go (who asks, may it use the grant, to which key
 // are its tokens bound) and ends with issue.go. Between them:

@@ -168,6 +168,7 @@ type Engine struct {
 
 	origins *origins
 	seen    *seen
+	uses    uses
 
 	documents *documents
 	objects   objects

@@ -210,6 +210,8 @@ type Error struct {
 	Account    symbolon.AccountID
 	Connection symbolon.ConnectionID
 	Proven     bool
+	// Testing is set when an app is in test and the account may not try it out.
+	Testing bool
 	// RetryAfter is how long to wait before asking again, or 0.
 	RetryAfter time.Duration
 	// Err is the cause, or nil.

@@ -79,6 +79,8 @@ func (e *Engine) exchange(ctx context.Context, c *caller, req *TokenRequest) (*T
 	case subject.Account == "":
 		// There is no one to act for; and sub must not become another than it was.
 		return nil, c.no(InvalidRequest, "The subject_token is an app's own: there is no account that could be acted for.")
+	case !c.app.Admits(subject.Account):
+		return nil, c.no(InvalidRequest, "This app is in test, and the account is not one that its owner lets try it out.")
 	case len(subject.Sources) >= maxSources:
 		return nil, c.no(InvalidRequest, "The token was exchanged too many times, one after the other.")
 	}

@@ -159,6 +159,11 @@ func hints(hint string, a *symbolon.Account) bool {
 
 // checkConsent decides whether the account has allowed the app what it asks.
 func (e *Engine) checkConsent(ctx context.Context, prompt []string, answer *Authorization, code *symbolon.Code, who *Actor) (Need, error) {
+	if !answer.App.Admits(answer.Account.ID) {
+		r := refuse(AccessDenied, "The app is in test, and this account is not one that its owner lets try it out.")
+		r.Testing = true
+		return NeedNothing, r
+	}
 	app, account := answer.App, &answer.Account
 	if !who.Interactive && e.cfg.Sandbox && app.Sandbox && account.Sandbox {
 		code.Sandbox = true

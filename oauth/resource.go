@@ -55,7 +55,10 @@ func (e *Engine) target(app *symbolon.App, asked []string) ([]string, error) {
 		if !ok {
 			return nil, refuse(InvalidTarget, "A resource must be an absolute URI without a fragment.")
 		}
-		if e.declares(app) {
+		if e.isAdmin(uri) {
+			// adminTarget says who may have it.
+			uri = e.adminResource()
+		} else if e.declares(app) {
 			known := app.Settings.Resources
 			if len(known) == 0 {
 				for _, r := range e.cfg.Resources {
@@ -164,6 +167,9 @@ func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, req 
 	if g.Scope = e.meaningful(scope, g.Resource); len(g.Scope) == 0 {
 		return g, c.no(InvalidScope, "None of the scopes means anything at the resource that is asked for.")
 	}
+	if err := e.adminTarget(c.app, g.Scope, g.Resource); err != nil {
+		return g, storeError(err).from(c.app.ID)
+	}
 	if req.Details != "" {
 		g.Details, err = e.fewerDetails(c, g.Details, req.Details)
 	}
@@ -173,6 +179,10 @@ func (e *Engine) narrow(c *caller, g symbolon.Grant, scope symbolon.Scopes, req 
 // meaningful returns those of the scopes that mean something at one of the
 // resources.
 func (e *Engine) meaningful(scope symbolon.Scopes, resources []string) symbolon.Scopes {
+	if slices.ContainsFunc(resources, e.isAdmin) {
+		return scope.Within(symbolon.Scopes{ScopeAdmin, ScopeApps, ScopeOffline})
+	}
+	scope = withoutAdmin(scope)
 	var known symbolon.Scopes
 	for _, uri := range resources {
 		r := e.resource(uri)
@@ -209,6 +219,9 @@ func (e *Engine) called(resources []string) []string {
 	var names []string
 	for _, uri := range resources {
 		name, _ := visible(uri, maxShown)
+		if e.isAdmin(uri) {
+			name = "the administration of this server"
+		}
 		if r := e.resource(uri); r != nil && r.Name != "" {
 			name = r.Name
 		}

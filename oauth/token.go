@@ -205,6 +205,9 @@ func (e *Engine) born(ctx context.Context, c *caller, code *symbolon.Code, req *
 // set, what is spent a second time is refused and ends nothing.
 func (e *Engine) connect(ctx context.Context, c *caller, code *symbolon.Code, spare bool) (time.Time, error) {
 	expires := e.expiry(code.Connection, c.now)
+	if !c.app.Admits(code.Account) {
+		return expires, c.no(InvalidGrant, "The app is in test, and the account is not, or no longer, one that its owner lets try it out.")
+	}
 	var session symbolon.SessionID
 	if c.app.Settings.OpenID.BackchannelLogoutURI != "" && !spare {
 		session = code.Session // a device is not of the browser in which it was allowed

@@ -49,14 +49,14 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, coalesce(account.username, ''), account.name, account.password, account.sandbox,
-	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile, account.factors, ` + identitiesColumn
+	account.created_at, coalesce(account.disabled_at, 0), account.not_before, account.version, account.profile, account.factors, account.operator, ` + identitiesColumn
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(row pgx.CollectableRow, account *symbolon.Account, further ...any) error {
 	var createdAt, disabledAt, notBefore int64
 	var profile, factors, identities string
 	into := append([]any{(*string)(&account.ID), &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors, &identities}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors, &account.Operator, &identities}, further...)
 	if err := row.Scan(into...); err != nil {
 		return err
 	}
@@ -106,23 +106,23 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	}
 	query := `
 		UPDATE account SET username = $2, name = $3, password = $4, sandbox = $5, created_at = $6, disabled_at = $7,
-			not_before = greatest(not_before, $8), version = version + 1, profile = $10, factors = $11
+			not_before = greatest(not_before, $8), version = version + 1, profile = $10, factors = $11, operator = $12
 		WHERE id = $1 AND version = $9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1, $10, $11)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors, operator)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9 + 1, $10, $11, $12)
 		ON CONFLICT (id) DO UPDATE SET username = excluded.username, name = excluded.name, password = excluded.password,
 			sandbox = excluded.sandbox, created_at = excluded.created_at, disabled_at = excluded.disabled_at,
 			not_before = greatest(account.not_before, excluded.not_before), version = 1, deleted_at = NULL,
-			profile = excluded.profile, factors = excluded.factors
+			profile = excluded.profile, factors = excluded.factors, operator = excluded.operator
 		WHERE account.deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{string(account.ID), account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors, account.Operator}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

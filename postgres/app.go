@@ -25,13 +25,18 @@ func (db *DB) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, er
 			return nil, nil
 		}
 	}
+	args := []any{string(key), q.Limit}
+	if q.Owner != "" {
+		where += ` AND owner = $3`
+		args = append(args, string(q.Owner))
+	}
 	var apps []symbolon.App
 	err := db.read(ctx, op, func(ctx context.Context, c *pgxpool.Conn) error {
 		rows, err := c.Query(ctx, `
 			SELECT id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, settings, sandbox,
-			       created_at, not_before, version
+			       created_at, not_before, version, owner
 			FROM app
-			WHERE deleted_at IS NULL AND `+where+` ORDER BY id LIMIT $2`, string(key), q.Limit)
+			WHERE deleted_at IS NULL AND `+where+` ORDER BY id LIMIT $2`, args...)
 		apps, err = collect(rows, err, scanApp)
 		return err
 	})
@@ -43,7 +48,7 @@ func scanApp(row pgx.CollectableRow) (symbolon.App, error) {
 	var secrets, uris, scope, settings string
 	var createdAt, notBefore int64
 	err := row.Scan((*string)(&app.ID), &app.Name, &app.Home, &app.Public, &secrets, &uris, &scope, (*string)(&app.Rotation),
-		&app.RequirePKCE, &settings, &app.Sandbox, &createdAt, &notBefore, &app.Version)
+		&app.RequirePKCE, &settings, &app.Sandbox, &createdAt, &notBefore, &app.Version, (*string)(&app.Owner))
 	if err != nil {
 		return app, err
 	}
@@ -70,12 +75,13 @@ type secret struct {
 	ID        string `json:"id"`
 	Hash      string `json:"hash"` // 64 hex digits
 	CreatedAt int64  `json:"created_at"`
+	UsedAt    int64  `json:"used_at,omitempty"`
 }
 
 func encodeSecrets(secrets []symbolon.Secret) (string, error) {
 	list := make([]secret, 0, len(secrets))
 	for _, s := range secrets {
-		list = append(list, secret{ID: s.ID, Hash: hex.EncodeToString(s.Hash[:]), CreatedAt: millis(s.CreatedAt)})
+		list = append(list, secret{ID: s.ID, Hash: hex.EncodeToString(s.Hash[:]), CreatedAt: millis(s.CreatedAt), UsedAt: millis(s.UsedAt)})
 	}
 	b, err := json.Marshal(list)
 	return string(b), err
@@ -92,7 +98,7 @@ func decodeSecrets(text string) ([]symbolon.Secret, error) {
 		if err != nil || len(hash) != 32 {
 			return nil, errDamaged
 		}
-		secrets = append(secrets, symbolon.Secret{ID: s.ID, Hash: [32]byte(hash), CreatedAt: moment(s.CreatedAt)})
+		secrets = append(secrets, symbolon.Secret{ID: s.ID, Hash: [32]byte(hash), CreatedAt: moment(s.CreatedAt), UsedAt: moment(s.UsedAt)})
 	}
 	return secrets, nil
 }
@@ -147,26 +153,26 @@ func (tx *transaction) putApp(op string, app symbolon.App, secrets, uris, settin
 	query := `
 		UPDATE app SET name = $2, home = $3, public = $4, secrets = $5, redirect_uris = $6, scope = $7,
 			rotation = $8, require_pkce = $9, sandbox = $10, created_at = $11,
-			not_before = greatest(not_before, $12), settings = $14, version = version + 1, events = $15
+			not_before = greatest(not_before, $12), settings = $14, version = version + 1, events = $15, owner = $16
 		WHERE id = $1 AND version = $13 AND deleted_at IS NULL
 		RETURNING not_before`
 	if app.Version == 0 {
 		query = `
 		INSERT INTO app (id, name, home, public, secrets, redirect_uris, scope, rotation, require_pkce, sandbox,
-			created_at, not_before, version, settings, events)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 + 1, $14, $15)
+			created_at, not_before, version, settings, events, owner)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 + 1, $14, $15, $16)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, home = excluded.home, public = excluded.public,
 			secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, scope = excluded.scope,
 			rotation = excluded.rotation, require_pkce = excluded.require_pkce, sandbox = excluded.sandbox,
 			created_at = excluded.created_at, not_before = greatest(app.not_before, excluded.not_before),
-			settings = excluded.settings, version = 1, deleted_at = NULL, events = excluded.events
+			settings = excluded.settings, version = 1, deleted_at = NULL, events = excluded.events, owner = excluded.owner
 		WHERE app.deleted_at IS NOT NULL
 		RETURNING not_before`
 	}
 	var after int64
 	err = tx.returning(query, []any{string(app.ID), app.Name, app.Home, app.Public, secrets, uris, app.Scope.String(),
 		string(app.Rotation), app.RequirePKCE, app.Sandbox, millis(app.CreatedAt), millis(app.NotBefore), app.Version, settings,
-		int64(app.Settings.Webhook.Mask())}, &after)
+		int64(app.Settings.Webhook.Mask()), string(app.Owner)}, &after)
 	if missing(err) {
 		return symbolon.Errorf(symbolon.Conflict, op, "app %s has another version", app.ID)
 	}

@@ -47,7 +47,7 @@ func (db *DB) Accounts(ctx context.Context, q symbolon.AccountQuery) ([]symbolon
 }
 
 const accountColumns = `account.id, account.username, account.name, account.password, account.sandbox,
-	account.created_at, account.disabled_at, account.not_before, account.version, account.profile, account.factors, ` + identitiesColumn
+	account.created_at, account.disabled_at, account.not_before, account.version, account.profile, account.factors, account.operator, ` + identitiesColumn
 
 // scanAccount reads accountColumns and then the further columns.
 func scanAccount(rows *sql.Rows, account *symbolon.Account, further ...any) error {
@@ -55,7 +55,7 @@ func scanAccount(rows *sql.Rows, account *symbolon.Account, further ...any) erro
 	var disabledAt sql.NullInt64
 	var profile, factors, identities string
 	into := append([]any{&account.ID, &account.Username, &account.Name, &account.Password, &account.Sandbox,
-		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors, &identities}, further...)
+		&createdAt, &disabledAt, &notBefore, &account.Version, &profile, &factors, &account.Operator, &identities}, further...)
 	if err := rows.Scan(into...); err != nil {
 		return err
 	}
@@ -106,22 +106,22 @@ func (tx *transaction) putAccount(op string, account symbolon.Account, profile, 
 	}
 	query := `
 		UPDATE account SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6, disabled_at = ?7,
-			not_before = max(not_before, ?8), version = version + 1, profile = ?10, factors = ?11
+			not_before = max(not_before, ?8), version = version + 1, profile = ?10, factors = ?11, operator = ?12
 		WHERE id = ?1 AND version = ?9 AND deleted_at IS NULL
 		RETURNING no, not_before`
 	if account.Version == 0 {
 		query = `
-		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors)
-		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1, ?10, ?11)
+		INSERT INTO account (id, username, name, password, sandbox, created_at, disabled_at, not_before, version, profile, factors, operator)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 + 1, ?10, ?11, ?12)
 		ON CONFLICT (id) DO UPDATE SET username = ?2, name = ?3, password = ?4, sandbox = ?5, created_at = ?6,
 			disabled_at = ?7, not_before = max(not_before, ?8), version = 1, deleted_at = NULL, profile = ?10,
-			factors = ?11
+			factors = ?11, operator = ?12
 		WHERE deleted_at IS NOT NULL
 		RETURNING no, not_before`
 	}
 	var no, after int64
 	err = tx.returning(query, []any{account.ID, account.Username, account.Name, account.Password, account.Sandbox,
-		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors}, &no, &after)
+		millis(account.CreatedAt), optional(account.DisabledAt), millis(account.NotBefore), account.Version, profile, factors, account.Operator}, &no, &after)
 	switch {
 	case missing(err):
 		return symbolon.Errorf(symbolon.Conflict, op, "account %s has another version", account.ID)

@@ -92,7 +92,7 @@ func (m *Memory) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App,
 	defer m.mu.Unlock()
 	var list []symbolon.App
 	for _, id := range slices.Sorted(maps.Keys(m.apps)) {
-		if (q.ID == "" || q.ID == id) && id > q.After && len(list) < q.Limit {
+		if (q.ID == "" || q.ID == id) && (q.Owner == "" || q.Owner == m.apps[id].Owner) && id > q.After && len(list) < q.Limit {
 			list = append(list, cloneApp(m.apps[id]))
 		}
 	}
@@ -116,7 +116,7 @@ func (m *Memory) PutApp(ctx context.Context, app symbolon.App) error {
 	app.CreatedAt = ms(app.CreatedAt)
 	app.NotBefore = latest(ms(app.NotBefore), old.NotBefore, m.departed[string(app.ID)])
 	for i := range app.Secrets {
-		app.Secrets[i].CreatedAt = ms(app.Secrets[i].CreatedAt)
+		app.Secrets[i].CreatedAt, app.Secrets[i].UsedAt = ms(app.Secrets[i].CreatedAt), ms(app.Secrets[i].UsedAt)
 	}
 	m.apps[app.ID] = app
 	at := latest(app.NotBefore, app.CreatedAt)
@@ -239,7 +239,7 @@ func cloneApp(app symbolon.App) symbolon.App {
 func cloneSettings(s symbolon.Settings) symbolon.Settings {
 	s.Grants = slices.Clone(s.Grants)
 	s.Resources, s.APIResources = slices.Clone(s.Resources), slices.Clone(s.APIResources)
-	s.ExchangeFor = slices.Clone(s.ExchangeFor)
+	s.ExchangeFor, s.TestAccounts = slices.Clone(s.ExchangeFor), slices.Clone(s.TestAccounts)
 	if s.Webhook != nil {
 		h := *s.Webhook
 		h.Secret, h.Previous, h.Events = slices.Clone(h.Secret), slices.Clone(h.Previous), slices.Clone(h.Events)

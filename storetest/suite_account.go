@@ -14,7 +14,7 @@ var accountCases = []testCase{
 	{"an account of which every field is set reads back", func(w *world) {
 		account := w.account
 		account.Username, account.Name, account.Password = "jänè", "", ""
-		account.DisabledAt, account.NotBefore = w.now, w.now.Add(-time.Minute)
+		account.DisabledAt, account.NotBefore, account.Operator = w.now, w.now.Add(-time.Minute), true
 		w.ok(w.PutAccount(w.ctx, account))
 		account.Version++
 		w.equal(w.oneAccount(account.ID), account)

@@ -18,7 +18,8 @@ var appCases = []testCase{
 		app.Name, app.Home, app.Public, app.RequirePKCE = "Ünïcode \"app\"", "", true, true
 		app.Secrets = append(app.Secrets, second)
 		app.RedirectURIs, app.Scope, app.Rotation = []string{"https://b.test/?a=%2Fb&c"}, symbolon.Scopes{"read"}, symbolon.RotateNever
-		app.NotBefore = w.now
+		app.NotBefore, app.Owner = w.now, w.account.ID
+		app.Secrets[0].UsedAt = w.now
 		w.ok(w.PutApp(w.ctx, app))
 		app.Version++
 		w.equal(w.oneApp(app.ID), app)
@@ -69,6 +70,30 @@ var appCases = []testCase{
 		page, err = w.Apps(w.ctx, symbolon.AppQuery{After: page[1].ID, Limit: 2})
 		w.ok(err)
 		w.equal(len(page), 1)
+	}},
+	{"the apps of one owner come alone, in pages", func(w *world) {
+		for id, owner := range map[symbolon.ClientID]symbolon.AccountID{"~1": "ann", "~2": "ben", "~3": "ann", "~4": ""} {
+			w.ok(w.PutApp(w.ctx, symbolon.App{ID: id, Owner: owner, Rotation: symbolon.RotateAlways, CreatedAt: w.now}))
+		}
+		page, err := w.Apps(w.ctx, symbolon.AppQuery{Owner: "ann", Limit: 1})
+		w.ok(err)
+		w.equal([]symbolon.ClientID{page[0].ID}, []symbolon.ClientID{"~1"})
+		page, err = w.Apps(w.ctx, symbolon.AppQuery{Owner: "ann", After: "~1", Limit: 2})
+		w.ok(err)
+		w.equal(len(page), 1)
+		page, err = w.Apps(w.ctx, symbolon.AppQuery{Owner: "ben", ID: "~3", Limit: 2})
+		w.ok(err)
+		w.equal(len(page), 0)
+		// An app changes hands, or is deleted and made again by another.
+		app := w.oneApp("~3")
+		app.Owner = "ben"
+		w.ok(w.PutApp(w.ctx, app))
+		w.end(symbolon.End{Client: "~1", Delete: true}, 1)
+		page, err = w.Apps(w.ctx, symbolon.AppQuery{Owner: "ann", Limit: 2})
+		w.ok(err)
+		w.equal(len(page), 0)
+		w.ok(w.PutApp(w.ctx, symbolon.App{ID: "~1", Rotation: symbolon.RotateAlways, CreatedAt: w.now}))
+		w.equal(w.oneApp("~1").Owner, symbolon.AccountID(""))
 	}},
 	{"an app that is not there is an empty list", func(w *world) {
 		list, err := w.Apps(w.ctx, symbolon.AppQuery{ID: "nobody", Limit: 1})
@@ -130,7 +155,7 @@ var appCases = []testCase{
 		w.ok(w.PutApp(w.ctx, app))
 		for range 2 { // what was put, then what was read
 			app.Settings.Grants[0], app.Settings.Resources[0], app.Settings.APIResources[0] = "lost", "lost", "lost"
-			app.Settings.ExchangeFor[0], app.Settings.Registration.ClientID = "lost", "lost"
+			app.Settings.ExchangeFor[0], app.Settings.TestAccounts[0], app.Settings.Registration.ClientID = "lost", "lost", "lost"
 			app.Settings.Registration.Digest[0], app.Settings.Registration.Token[0] = 0, 0
 			w.equal(w.oneApp(app.ID).Settings, want)
 			app = w.oneApp(app.ID)

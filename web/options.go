@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/mail"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
@@ -52,6 +53,10 @@ type Options struct {
 	// SandboxApp is the app whose side the playground plays, with its secret.
 	SandboxApp    symbolon.ClientID
 	SandboxSecret string
+	// Registering says who may register apps in the console.
+	Registering admin.Registering
+	// Settings are those in force, which operators see in the console.
+	Settings map[string]string
 	// OpenID tells apps who signed in. Nil means that there is no OpenID Connect.
 	OpenID *oidc.Teller
 	// Trail writes down the last requests of each app. Nil means that nobody does.
@@ -99,6 +104,7 @@ type Handler struct {
 	// passkeys checks what passkeys sign; nil where browsers have none.
 	passkeys  *signin.Passkeys
 	letters   *letters
+	admin     *admin.Service
 	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
 
@@ -131,6 +137,11 @@ func New(o Options) (*Handler, error) {
 		if h.passkeys, err = signin.NewPasskeys(h.issuer, h.Pages.look.Name); err != nil {
 			return nil, err
 		}
+	}
+	h.scopes[oauth.ScopeAdmin], h.scopes[oauth.ScopeApps] = adminSentence, appsSentence
+	h.admin = &admin.Service{
+		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.Scopes, Registering: h.Registering,
+		End: h.Engine.End, Changed: h.Engine.ChangedEverywhere, Hash: h.Hasher.Hash,
 	}
 	h.letters = newLetters()
 	if h.docs, err = newDocs(h.issuer); err != nil {

@@ -137,7 +137,7 @@ func (h *Handler) chosenLanguage(r *http.Request) (lang string, lately bool) {
 // chooseLanguage takes what a person chose at the foot of a page, and shows the page in
 // it. Where the page is stands in the form; only an address of a page of ours counts.
 func (h *Handler) chooseLanguage(w http.ResponseWriter, r *http.Request, ev *event) error {
-	form, err := readPlainForm(w, r)
+	form, err := readPlainForm(w, r, nil)
 	if err != nil {
 		return err
 	}

@@ -100,5 +100,5 @@ func pageSamples() []Page {
 		&SignedOutPage{Wrong: "The post_logout_redirect_uri is none of those that the app has registered."},
 		&SignedOutPage{Back: "https://weathermill.example/bye", BackHost: "weathermill.example"},
 	}
-	return slices.Concat(pages, resetSamples(), playgroundSamples(), docsSamples(), trailSamples())
+	return slices.Concat(pages, resetSamples(), playgroundSamples(), docsSamples(), trailSamples(), consoleSamples())
 }

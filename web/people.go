@@ -10,7 +10,13 @@ import (
 
 // readForm reads the form of one of our own pages and the flow in it.
 func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params, *flow, error) {
-	form, err := readPlainForm(w, r)
+	return h.readFormBy(w, r, nil)
+}
+
+// readFormBy is readForm for a body that is changed before it is read, unless change is
+// nil.
+func (h *Handler) readFormBy(w http.ResponseWriter, r *http.Request, change func(body string) string) (oauth.Params, *flow, error) {
+	form, err := readPlainForm(w, r, change)
 	if err != nil {
 		return form, nil, err
 	}
@@ -19,7 +25,7 @@ func (h *Handler) readForm(w http.ResponseWriter, r *http.Request) (oauth.Params
 }
 
 // readPlainForm reads the form of one of our own pages.
-func readPlainForm(w http.ResponseWriter, r *http.Request) (oauth.Params, error) {
+func readPlainForm(w http.ResponseWriter, r *http.Request, change func(body string) string) (oauth.Params, error) {
 	var none oauth.Params
 	if mediaType(r.Header) != "application/x-www-form-urlencoded" {
 		return none, &deniedError{reason: "denied.not_a_form"}
@@ -28,7 +34,11 @@ func readPlainForm(w http.ResponseWriter, r *http.Request) (oauth.Params, error)
 	if err != nil {
 		return none, err
 	}
-	form, err := oauth.ParseForm(string(body))
+	text := string(body)
+	if change != nil {
+		text = change(text)
+	}
+	form, err := oauth.ParseForm(text)
 	if err != nil {
 		return none, &deniedError{reason: "denied.too_many_fields"}
 	}
@@ -51,6 +61,8 @@ func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *f
 	switch {
 	case f.Device != nil:
 		return h.redirect(w, r, ev, "/device")
+	case f.Console != "" && f.Chosen != "":
+		return h.redirect(w, r, ev, f.Console)
 	case f.Security && f.Chosen != "":
 		return h.redirect(w, r, ev, securityPath)
 	case f.Own != "" && f.Chosen != "":
@@ -209,6 +221,8 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 // explain says of a refusal what it is in a few words, who can mend it and how.
 func explain(e *oauth.Error) (title, who, how string) {
 	switch {
+	case e.Testing:
+		return "This app is still being tried out", "The developer of the app", "Ask them to add your account to those that may try it, or wait until it is open to everyone. If you have another account that may, sign out first."
 	case e.Mismatch != nil:
 		return "error.title_mismatch", "error.who_developer", "error.how_mismatch"
 	case e.Refusal == oauth.UnknownClient:

@@ -16,6 +16,7 @@ type route struct {
 	post    handler
 	put     handler
 	delete  handler
+	patch   handler
 	kind    kind
 	surface surface // whose statuses its refusals have
 	cors    bool    // scripts of registered origins may call it
@@ -106,6 +107,8 @@ func (h *Handler) table() map[string]*route {
 			route{path: resetDonePath, get: h.resetDonePage, kind: people})
 	}
 	routes = append(routes, h.registrationRoutes()...)
+	routes = append(routes, h.adminRoutes()...)
+	routes = append(routes, h.consoleRoutes()...)
 	if h.play != nil {
 		routes = append(routes, h.play.routes()...)
 	}
@@ -127,6 +130,9 @@ func (h *Handler) table() map[string]*route {
 		}
 		if r.delete != nil {
 			methods = append(methods, http.MethodDelete)
+		}
+		if r.patch != nil {
+			methods = append(methods, http.MethodPatch)
 		}
 		r.methods = strings.Join(methods, ", ")
 		for _, path := range h.paths(r.path) {
@@ -168,6 +174,8 @@ func (r *route) handler(method string) handler {
 		return r.put
 	case http.MethodDelete:
 		return r.delete
+	case http.MethodPatch:
+		return r.patch
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ type accountView struct {
 	Username    string `json:"username"`
 	User        string `json:"user"`
 	HasPassword bool   `json:"has_password"`
+	Operator    bool   `json:"operator,omitempty"`
 	Sandbox     bool   `json:"sandbox"`
 	CreatedAt   stamp  `json:"created_at"`
 	DisabledAt  stamp  `json:"disabled_at"`
@@ -83,6 +84,7 @@ func viewAccount(a *symbolon.Account) accountView {
 		Username:    a.Username,
 		User:        a.Name,
 		HasPassword: a.Password != "",
+		Operator:    a.Operator,
 		Sandbox:     a.Sandbox,
 		CreatedAt:   stamp(a.CreatedAt),
 		DisabledAt:  stamp(a.DisabledAt),
@@ -101,7 +103,11 @@ func (v *accountView) print(sh *shell) error {
 	if len(v.Factors) > 0 {
 		factors = strings.Join(v.Factors, ", ")
 	}
-	return sh.printTable(append([][]string{
+	rights := [][]string{}
+	if v.Operator {
+		rights = append(rights, []string{"operator", "yes: may manage everything"})
+	}
+	return sh.printTable(append(append([][]string{
 		{"id", v.ID},
 		{"username", v.Username},
 		{"name", v.User},
@@ -109,7 +115,7 @@ func (v *accountView) print(sh *shell) error {
 		{"second factors", factors},
 		{"created", whenStamp(v.CreatedAt)},
 		{"disabled", whenStamp(v.DisabledAt)},
-	}, append(identityRows(v.Identities), profileRows(&v.Profile)...)...))
+	}, rights...), append(identityRows(v.Identities), profileRows(&v.Profile)...)...))
 }
 
 // passwordFlags say where a command finds the password.

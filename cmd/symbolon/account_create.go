@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/signin"
 )
 
@@ -13,6 +14,7 @@ type accountCreateCmd struct {
 	passwordFlags
 	Username string `required:"" help:"What the person types to sign in."`
 	Name     string `help:"What apps and pages show. The username, when it is left out."`
+	Operator bool   `help:"The person may manage every app, account and connection in the console."`
 	profileFlags
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
@@ -31,7 +33,7 @@ func (c *accountCreateCmd) Run(sh *shell) error {
 	if c.Name == "" {
 		c.Name = username
 	}
-	if err := checkName("name of the account", c.Name); err != nil {
+	if err := admin.CheckName("name of the account", c.Name); err != nil {
 		return err
 	}
 	var profile symbolon.Profile
@@ -57,6 +59,7 @@ func (c *accountCreateCmd) Run(sh *shell) error {
 			Name:      c.Name,
 			Password:  phc,
 			Sandbox:   d.sandbox,
+			Operator:  c.Operator,
 			CreatedAt: d.clock.Now(),
 			Profile:   profile,
 		}

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oidc"
 )
 
@@ -37,51 +36,11 @@ type appArg struct {
 
 // app returns the app with an id.
 func (d *desk) app(ctx context.Context, id string) (symbolon.App, error) {
-	apps, err := d.store.Apps(ctx, symbolon.AppQuery{ID: symbolon.ClientID(id), Limit: 1})
+	app, err := d.service().App(ctx, operator, symbolon.ClientID(id))
 	if err != nil {
 		return symbolon.App{}, err
 	}
-	if id == "" || len(apps) == 0 {
-		return symbolon.App{}, mend(fmt.Errorf("there is no app %q", id), "“symbolon app list” shows them all")
-	}
-	return apps[0], nil
-}
-
-// checkApp holds an app that is about to be stored to the rules for all.
-func checkApp(app *symbolon.App) error {
-	if err := checkName("name of the app", app.Name); err != nil {
-		return err
-	}
-	if err := checkHome(app.Home); err != nil {
-		return err
-	}
-	if len(app.RedirectURIs) == 0 && app.MayUse(symbolon.GrantCode) {
-		return mend(fmt.Errorf("an app needs a redirect URI, unless it may not use codes"), "add --redirect-uri https://app.example/callback; or name its grants, such as --grant client_credentials")
-	}
-	if len(app.RedirectURIs) > 50 {
-		return fmt.Errorf("an app has at most 50 redirect URIs")
-	}
-	seen := make(map[string]bool)
-	for _, uri := range app.RedirectURIs {
-		if err := oauth.CheckRedirectURI(uri); err != nil {
-			return fmt.Errorf("redirect URI %q: %s", printable(uri), detail(err))
-		}
-		if seen[uri] {
-			return fmt.Errorf("redirect URI %q is there twice", uri)
-		}
-		seen[uri] = true
-	}
-	if err := checkAppProfile(app); err != nil {
-		return err
-	}
-	if app.Public && app.Rotation == symbolon.RotateNever {
-		// RFC 9700 §4.14.2: nothing else would show that the token was stolen.
-		return mend(fmt.Errorf("a public app must not keep its refresh token"), "leave --rotation at always, or register an app with a secret")
-	}
-	if len(app.Scope) == 0 {
-		return mend(fmt.Errorf("an app needs a scope"), "add --scope connect, which every endpoint of the API needs")
-	}
-	return checkAppSettings(app)
+	return *app, nil
 }
 
 // remarkScopes notes on standard error the scopes of an app of which the consent
@@ -103,11 +62,17 @@ func (sh *shell) remarkScopes(app *symbolon.App) {
 	}
 }
 
-// parseScope reads a space-separated list of scopes.
-func parseScope(s string) (symbolon.Scopes, error) {
-	scope, err := symbolon.ParseScopes(strings.TrimSpace(s))
-	if err != nil {
-		return nil, mend(fmt.Errorf("scope %q: %s", printable(s), detail(err)), "write the names with a space between: --scope \"connect files.read\"")
+// operator is who works at the command line: whoever can read the database can do
+// anything.
+var operator = admin.Actor{Operator: true}
+
+// service does what can be done to what the desk is on.
+func (d *desk) service() *admin.Service {
+	return &admin.Service{
+		Store: d.store, Now: d.clock.Now, Sandbox: d.sandbox, End: d.end,
+		Changed: func(ctx context.Context) error {
+			d.settle(ctx)
+			return nil
+		},
 	}
-	return scope, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 )
 
@@ -73,8 +74,8 @@ func (c *appCheckCmd) Run(sh *shell) error {
 			return err
 		}
 		v := checkView{ClientID: string(app.ID), Name: app.Name, Profile: app.Settings.Profile.String()}
-		for _, profile := range profiles {
-			if c.Profile != nil && parseProfile(*c.Profile) != profile {
+		for _, profile := range admin.Profiles {
+			if c.Profile != nil && admin.ParseProfile(*c.Profile) != profile {
 				continue
 			}
 			p := viewProfile(&app, profile)
@@ -107,7 +108,7 @@ func (c *appCheckCmd) Run(sh *shell) error {
 
 // viewProfile holds an app to one profile.
 func viewProfile(app *symbolon.App, profile symbolon.AppProfile) profileView {
-	v := profileView{Profile: profile.String(), OK: true, Rules: []ruleView{}, own: app.Settings.Profile == profile, title: profileTitles[profile]}
+	v := profileView{Profile: profile.String(), OK: true, Rules: []ruleView{}, own: app.Settings.Profile == profile, title: admin.ProfileTitles[profile]}
 	v.OK = v.own || profile != symbolon.ProfileLegacy || app.Settings.Registration == nil
 	for _, r := range oauth.RulesOf(profile, app) {
 		standing := r.Of(app)
@@ -137,7 +138,7 @@ func viewProfile(app *symbolon.App, profile symbolon.AppProfile) profileView {
 // set by itself; or empty when no command can.
 func changeTo(app *symbolon.App, profile symbolon.AppProfile) string {
 	as := *app
-	adoptProfile(&as, profile.String())
+	admin.AdoptProfile(&as, profile.String())
 	command := []string{"symbolon app edit", string(app.ID), "--profile", profile.String()}
 	for _, r := range oauth.RulesOf(profile, &as) {
 		if r.Of(&as) != oauth.Broken {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // appCreateCmd registers an app.
@@ -16,6 +17,7 @@ type appCreateCmd struct {
 	Rotation     string   `enum:"always,never" default:"always" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  bool     `name:"require-pkce" help:"Refuse authorization requests without PKCE. Platforms such as Zapier send none."`
 	Home         string   `placeholder:"URL" help:"Site of the app's owner, https."`
+	Owner        string   `placeholder:"USERNAME" help:"Account that may manage the app in the console. Operators alone may, when it is left out."`
 	settingFlags
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
@@ -27,7 +29,7 @@ func (appCreateCmd) Help() string {
 
 // Run implements the command.
 func (c *appCreateCmd) Run(sh *shell) error {
-	scope, err := parseScope(c.Scope)
+	scope, err := admin.ParseScope(c.Scope)
 	if err != nil {
 		return err
 	}
@@ -47,41 +49,42 @@ func (c *appCreateCmd) Run(sh *shell) error {
 	if _, err := c.settingFlags.apply(&app); err != nil {
 		return err
 	}
-	if err := checkApp(&app); err != nil {
+	if err := admin.CheckApp(&app); err != nil {
 		return err
 	}
 	c.announce(sh)
 	return c.with(sh, true, func(d *desk) error {
-		now := d.clock.Now()
-		app.Sandbox, app.CreatedAt = d.sandbox, now
-		plain := ""
-		if err := d.checkOthers(sh, &app); err != nil {
-			return err
+		if c.Owner != "" {
+			owner, err := d.account(sh, c.Owner)
+			if err != nil {
+				return err
+			}
+			app.Owner = owner.ID
 		}
-		if hasSecret(&app) {
-			var secret symbolon.Secret
-			plain, secret = symbolon.NewSecret(now)
-			app.Secrets = []symbolon.Secret{secret}
+		if _, err := c.testAccounts(sh, d, &app); err != nil {
+			return err
 		}
 		hook, err := c.webhookSecret(sh, d, &app)
 		if err != nil {
 			return err
 		}
-		if err := d.store.PutApp(sh.ctx, app); err != nil {
+		created, err := d.service().CreateApp(sh.ctx, operator, app)
+		if err != nil {
 			return err
 		}
-		d.settle(sh.ctx)
-		sh.remarkScopes(&app)
+		app := created.App
+		sh.remarkScopes(app)
 		c.remarkProfile(sh)
-		view := viewApp(&app)
-		view.ClientSecret, view.WebhookSecret = plain, hook
+		view := admin.ViewApp(app)
+		view.ClientSecret = created.Secret
+		view.WebhookSecret = hook
 		if c.JSON {
 			return sh.printJSON(view)
 		}
-		if err := view.print(sh); err != nil {
+		if err := printApp(sh, &view); err != nil {
 			return err
 		}
-		if plain != "" {
+		if created.Secret != "" {
 			fmt.Fprintln(sh.stdout, "\nThe secret is not shown again: put it where the app keeps it now.")
 		}
 		remarkWebhook(sh, hook)

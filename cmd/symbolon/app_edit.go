@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // appEditCmd changes an app.
@@ -18,6 +19,7 @@ type appEditCmd struct {
 	Rotation     *string  `enum:"always,never" help:"What refreshing does to the refresh token. “always”: the app gets a new one in its place. “never”: the app keeps the one it has; not for a public app."`
 	RequirePKCE  *bool    `name:"require-pkce" negatable:"" help:"Refuse authorization requests without PKCE, or no longer."`
 	Home         *string  `placeholder:"URL" help:"Site of the app's owner, https, or empty for none."`
+	Owner        *string  `placeholder:"USERNAME" help:"Account that may manage the app in the console; empty for operators alone."`
 	settingFlags
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
@@ -30,44 +32,33 @@ func (appEditCmd) Help() string {
 // Run implements the command.
 func (c *appEditCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		hook := ""
+		app, err := d.service().EditApp(sh.ctx, operator, symbolon.ClientID(c.ClientID), "", func(app *symbolon.App) error {
+			changed, err := c.apply(sh, d, app)
+			if err == nil && !changed {
+				err = mend(fmt.Errorf("nothing to change was named"), "for instance --name, --redirect-uri or --scope")
+			}
+			if err == nil {
+				hook, err = c.webhookSecret(sh, d, app)
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		changed, err := c.apply(&app)
-		if err != nil {
-			return err
-		}
-		if !changed {
-			return mend(fmt.Errorf("nothing to change was named"), "for instance --name, --redirect-uri or --scope")
-		}
-		if err := checkApp(&app); err != nil {
-			return err
-		}
-		if err := d.checkOthers(sh, &app); err != nil {
-			return err
-		}
-		hook, err := c.webhookSecret(sh, d, &app)
-		if err != nil {
-			return err
-		}
-		if err := d.store.PutApp(sh.ctx, app); err != nil {
-			return err
-		}
-		d.settle(sh.ctx)
 		if c.Scope != nil {
-			sh.remarkScopes(&app)
+			sh.remarkScopes(app)
 		}
 		if c.Auth != nil {
-			sh.remarkSecrets(&app)
+			sh.remarkSecrets(app)
 		}
 		c.remarkProfile(sh)
-		view := viewApp(&app)
+		view := admin.ViewApp(app)
 		view.WebhookSecret = hook
 		if c.JSON {
 			return sh.printJSON(view)
 		}
-		if err := view.print(sh); err != nil {
+		if err := printApp(sh, &view); err != nil {
 			return err
 		}
 		remarkWebhook(sh, hook)
@@ -76,8 +67,18 @@ func (c *appEditCmd) Run(sh *shell) error {
 }
 
 // apply makes the changes that were named, and reports whether there were any.
-func (c *appEditCmd) apply(app *symbolon.App) (bool, error) {
+func (c *appEditCmd) apply(sh *shell, d *desk, app *symbolon.App) (bool, error) {
 	changed := false
+	if c.Owner != nil {
+		app.Owner, changed = "", true
+		if *c.Owner != "" {
+			owner, err := d.account(sh, *c.Owner)
+			if err != nil {
+				return false, err
+			}
+			app.Owner = owner.ID
+		}
+	}
 	if c.Name != nil {
 		app.Name, changed = *c.Name, true
 	}
@@ -85,7 +86,7 @@ func (c *appEditCmd) apply(app *symbolon.App) (bool, error) {
 		app.Home, changed = *c.Home, true
 	}
 	if c.Scope != nil {
-		scope, err := parseScope(*c.Scope)
+		scope, err := admin.ParseScope(*c.Scope)
 		if err != nil {
 			return false, err
 		}
@@ -110,17 +111,21 @@ func (c *appEditCmd) apply(app *symbolon.App) (bool, error) {
 	for _, uri := range c.AddURIs {
 		app.RedirectURIs, changed = append(app.RedirectURIs, uri), true
 	}
+	tests, err := c.testAccounts(sh, d, app)
+	if err != nil {
+		return false, err
+	}
 	more, err := c.settingFlags.apply(app)
-	return changed || more, err
+	return changed || tests || more, err
 }
 
 // remarkSecrets notes on standard error what a change of how an app proves itself
 // means for its secrets.
 func (sh *shell) remarkSecrets(app *symbolon.App) {
 	switch {
-	case hasSecret(app) && len(app.Secrets) == 0:
+	case admin.HasSecret(app) && len(app.Secrets) == 0:
 		fmt.Fprintf(sh.stderr, "symbolon: note: the app has no secret yet; “symbolon app rotate-secret %s” makes one\n", app.ID)
-	case !hasSecret(app) && len(app.Secrets) > 0:
+	case !admin.HasSecret(app) && len(app.Secrets) > 0:
 		fmt.Fprintf(sh.stderr, "symbolon: note: the app's secrets do not count any more; “symbolon app retire-secret” takes them away\n")
 	}
 }

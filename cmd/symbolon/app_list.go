@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // page is how many rows are read at a time.
@@ -26,9 +27,9 @@ func (c *appListCmd) Run(sh *shell) error {
 			return err
 		}
 		if c.JSON {
-			views := []appView{}
+			views := []admin.AppView{}
 			for i := range apps {
-				views = append(views, viewApp(&apps[i]))
+				views = append(views, admin.ViewApp(&apps[i]))
 			}
 			return sh.printJSON(views)
 		}
@@ -81,10 +82,10 @@ func (c *appShowCmd) Run(sh *shell) error {
 		if err != nil {
 			return err
 		}
-		view := viewApp(&app)
+		view := admin.ViewApp(&app)
 		if c.JSON {
 			return sh.printJSON(view)
 		}
-		return view.print(sh)
+		return printApp(sh, &view)
 	})
 }

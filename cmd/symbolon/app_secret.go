@@ -2,14 +2,10 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/symbolon/symbolon"
-	"github.com/symbolon/symbolon/oauth"
+	"github.com/symbolon/symbolon/admin"
 )
-
-// maxSecrets is how many secrets of an app may be live at once.
-const maxSecrets = 5
 
 // appRotateSecretCmd gives an app a further secret.
 type appRotateSecretCmd struct {
@@ -26,30 +22,12 @@ func (appRotateSecretCmd) Help() string {
 // Run implements the command.
 func (c *appRotateSecretCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		created, err := d.service().AddSecret(sh.ctx, operator, symbolon.ClientID(c.ClientID), c.RetireOld)
 		if err != nil {
 			return err
 		}
-		if app.Public {
-			return fmt.Errorf("a public app has no secret")
-		}
-		if !hasSecret(&app) {
-			return mend(fmt.Errorf("the app proves itself by %s, not by a secret", app.Method()), "symbolon app edit %s --auth %s lets it use one", app.ID, authSecret)
-		}
-		if c.RetireOld {
-			app.Secrets = nil
-		}
-		if len(app.Secrets) >= maxSecrets {
-			return mend(fmt.Errorf("the app has %d live secrets, and may have no more", len(app.Secrets)), "retire one first: symbolon app retire-secret %s %s", app.ID, app.Secrets[0].ID)
-		}
-		old := len(app.Secrets)
-		plain, secret := symbolon.NewSecret(d.clock.Now())
-		app.Secrets = append(slices.Clone(app.Secrets), secret)
-		if err := d.store.PutApp(sh.ctx, app); err != nil {
-			return err
-		}
-		d.settle(sh.ctx)
-		view := viewApp(&app)
+		app, plain, old := created.App, created.Secret, len(created.App.Secrets)-1
+		view := admin.ViewApp(app)
 		view.ClientSecret = plain
 		if c.JSON {
 			return sh.printJSON(view)
@@ -78,24 +56,12 @@ func (appRetireSecretCmd) Help() string {
 // Run implements the command.
 func (c *appRetireSecretCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		app, err := d.service().RetireSecret(sh.ctx, operator, symbolon.ClientID(c.ClientID), c.Secret, c.Yes)
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(app.Secrets, func(s symbolon.Secret) bool { return s.ID == c.Secret })
-		if i < 0 {
-			return mend(fmt.Errorf("the app has no live secret %q", printable(c.Secret)), "“symbolon app show %s” shows their ids", app.ID)
-		}
-		if len(app.Secrets) == 1 && !c.Yes {
-			return mend(fmt.Errorf("it is the app's last secret"), "“symbolon app rotate-secret %s” makes another first; or add --yes", app.ID)
-		}
-		app.Secrets = slices.Delete(app.Secrets, i, i+1)
-		if err := d.store.PutApp(sh.ctx, app); err != nil {
-			return err
-		}
-		d.settle(sh.ctx)
 		if c.JSON {
-			return sh.printJSON(viewApp(&app))
+			return sh.printJSON(admin.ViewApp(app))
 		}
 		fmt.Fprintf(sh.stdout, "Secret %s is no longer honoured.\n", c.Secret)
 		return nil
@@ -124,18 +90,9 @@ func (c *appDeleteCmd) Run(sh *shell) error {
 		if err := sh.confirm(c.Yes, string(app.ID), fmt.Sprintf("deleting the app “%s” and ending all its connections", printable(app.Name))); err != nil {
 			return err
 		}
-		end := symbolon.End{Client: app.ID, Delete: true, Reason: symbolon.ByOperator}
-		if gone, needed := oauth.Gone(&app, oauth.UnusedLifetime, d.clock.Now()); needed {
-			// Its client_id alone would bring it back, with its secret.
-			if err := d.store.PutApp(sh.ctx, gone); err != nil {
-				return err
-			}
-			end.Delete = false
-		}
-		if _, err := d.end(sh.ctx, end); err != nil {
+		if err := d.service().DeleteApp(sh.ctx, operator, app.ID); err != nil {
 			return err
 		}
-		d.settle(sh.ctx)
 		if c.JSON {
 			return sh.printJSON(map[string]any{"client_id": app.ID, "deleted": true})
 		}

@@ -2,54 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/webhook"
 )
-
-// applyWebhook makes the changes to an app's webhook that were named.
-func (c *settingFlags) applyWebhook(s *symbolon.Settings, changed *bool) error {
-	if c.WebhookURL != nil {
-		*changed = true
-		if *c.WebhookURL == "" {
-			s.Webhook = nil
-		} else {
-			h := symbolon.Webhook{}
-			if s.Webhook != nil {
-				h = *s.Webhook
-			}
-			h.URL = *c.WebhookURL
-			s.Webhook = &h
-		}
-	}
-	list := listFlag(c.WebhookEvents)
-	if s.Webhook == nil {
-		if len(list) > 0 || c.WebhookRotate {
-			return mend(fmt.Errorf("the app has no webhook"), "add --webhook-url URL")
-		}
-		return nil
-	}
-	if list != nil {
-		kinds, err := webhook.ParseKinds(list)
-		if err != nil {
-			return mend(fmt.Errorf("--webhook-event: there is no such event"), "the events are %s", strings.Join(eventNames(), ", "))
-		}
-		h := *s.Webhook
-		h.Events, s.Webhook, *changed = kinds, &h, true
-	}
-	*changed = *changed || c.WebhookRotate
-	return nil
-}
-
-// eventNames are the kinds of events, as the flag takes them.
-func eventNames() []string {
-	var names []string
-	for _, kind := range symbolon.EventKinds() {
-		names = append(names, strings.TrimPrefix(string(kind), "connection."))
-	}
-	return names
-}
 
 // webhookSecret makes the secret of a webhook that has none, or another one where it was
 // asked for, and returns it, to be shown once; otherwise nothing.

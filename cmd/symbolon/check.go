@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/web"
@@ -240,7 +241,7 @@ func parseScopeTexts(texts map[string]string) ([]symbolon.Scope, error) {
 			return nil, mend(fmt.Errorf("scopes: %q is not the name of one scope", name), "a name has no spaces and no quotes, such as files.read")
 		}
 		sentence := strings.TrimSpace(texts[name])
-		if sentence == "" || strings.ContainsFunc(sentence, unfit) {
+		if sentence == "" || strings.ContainsFunc(sentence, admin.Unfit) {
 			return nil, mend(fmt.Errorf("scopes: the sentence of %s is empty or has control characters", name), "say what the app may do: %s = \"see your files\"", name)
 		}
 		scopes = append(scopes, symbolon.Scope{Name: name, Description: sentence})

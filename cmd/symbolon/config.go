@@ -48,6 +48,9 @@ type settings struct {
 
 	appearanceSettings
 	waysSettings
+	// ConsoleApps is an admin.Registering.
+	ConsoleApps string `setting:"console_apps" name:"console-apps" group:"console" enum:"operators,review,anyone" default:"operators" help:"Who may register apps in the console: operators; review: everyone, and operators set them live; anyone (${default})."`
+
 	standardSettings
 	lifetimes
 	watchSettings
@@ -106,6 +109,7 @@ var groups = []kong.Group{
 	{Key: "scopes", Title: "Scopes"},
 	{Key: "appearance", Title: "Appearance and languages"},
 	{Key: "ways", Title: "How people sign in"},
+	{Key: "console", Title: "Console"},
 	{Key: "standard", Title: "Standard surface"},
 	{Key: "lifetimes", Title: "Lifetimes"},
 	{Key: "watch", Title: "Watching it"},

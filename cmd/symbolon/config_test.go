@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/symbolon/symbolon/admin"
 )
 
 func TestBaseURLHasOneSpelling(t *testing.T) {
@@ -104,22 +106,22 @@ func TestSpan(t *testing.T) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Make", "Jane Doe", "Ωmega 東京", "👩‍👩‍👧", strings.Repeat("x", 100), "محمد"} {
-		if err := checkName("name", name); err != nil {
+		if err := admin.CheckName("name", name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 	for _, name := range []string{"", " ", " x", "x ", "a\nb", "a\tb", "a\x00b", "a\u202eb", "a\u2066b", "a\u200fb", "\xff", strings.Repeat("x", 101), "a\u2028b", "\x1b[31m"} {
-		if err := checkName("name", name); err == nil {
+		if err := admin.CheckName("name", name); err == nil {
 			t.Errorf("%q is taken", name)
 		}
 	}
 	for _, home := range []string{"", "https://x.example", "https://x.example/a?b=c"} {
-		if err := checkHome(home); err != nil {
+		if err := admin.CheckHome(home); err != nil {
 			t.Errorf("%q: %v", home, err)
 		}
 	}
 	for _, home := range []string{"http://x.example", "https://", "x.example", "https://u:p@x.example", "https://x.example/a b", "javascript:alert(1)", "https://x.example/\u202e"} {
-		if err := checkHome(home); err == nil {
+		if err := admin.CheckHome(home); err == nil {
 			t.Errorf("%q is taken", home)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/web"
 )
@@ -88,7 +89,7 @@ func (c *demoCmd) Run(sh *shell) error {
 	box := &sandbox{host: host, mails: lines}
 	s := &server{
 		settings: settings{
-			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, standardSettings: demoStandard, lifetimes: demoLifetimes, appearanceSettings: c.appearanceSettings, watchSettings: c.watchSettings, logSettings: c.logSettings,
+			place: place{Data: c.Data, Database: c.Database, DatabaseNotify: "on"}, Listen: c.Listen, ConsoleApps: string(admin.ByAnyone), standardSettings: demoStandard, lifetimes: demoLifetimes, appearanceSettings: c.appearanceSettings, watchSettings: c.watchSettings, logSettings: c.logSettings,
 		},
 		checked: checked{listen: c.Listen, scopes: withOpenID(sandboxScopes), look: look, registrationScopes: demoRegistrationScopes},
 		sandbox: box,

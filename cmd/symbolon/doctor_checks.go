@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oidc"
 )
 
@@ -167,10 +168,10 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 		if len(app.RedirectURIs) == 0 && app.MayUse(symbolon.GrantCode) {
 			find(fmt.Sprintf("symbolon app edit %s --add-redirect-uri URI", app.ID), "has no redirect URI, so no one can connect it")
 		}
-		if hasSecret(&app) && len(app.Secrets) == 0 {
+		if admin.HasSecret(&app) && len(app.Secrets) == 0 {
 			find(fmt.Sprintf("symbolon app rotate-secret %s", app.ID), "has no secret, so it cannot redeem a code")
 		}
-		if err := checkAppSettings(&app); err != nil {
+		if err := admin.CheckAppSettings(&app); err != nil {
 			find(hintFor(err), "cannot work: %s", err)
 		}
 		if len(app.Secrets) > 1 && !sandbox {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
@@ -104,7 +105,7 @@ func (c *keyRotateCmd) rotateSigning(sh *shell, d *desk, root *seal.RootKey, key
 		case algorithm:
 		case "":
 			// Those that sign, and those that every server has.
-			if !slices.Contains(signingAlgorithms, algorithm) && activeKey(keys, algorithm, d.clock.Now()) == 0 {
+			if !slices.Contains(admin.SigningAlgorithms, algorithm) && activeKey(keys, algorithm, d.clock.Now()) == 0 {
 				continue
 			}
 		default:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/seal"
 )
@@ -26,11 +27,6 @@ type keyring struct {
 	sandbox bool
 	late    atomic.Bool // a reading failed and is being tried again
 }
-
-// signingAlgorithms are those of which every server has a key: ES256, which is
-// small and quick, and RS256, which OpenID Connect's clients take without being
-// told to (OpenID Connect Core §15.1).
-var signingAlgorithms = []string{"ES256", "RS256"}
 
 // open makes the keys that a new database lacks, or one from before there were
 // signing keys, and opens those that are there.
@@ -70,11 +66,11 @@ func (k *keyring) open(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// missingAlgorithms returns those of signingAlgorithms for which there never was
+// missingAlgorithms returns those of admin.SigningAlgorithms for which there never was
 // a key. An owner may retire the last one: it does not come back by itself.
 func missingAlgorithms(keys []symbolon.Key) []string {
 	var missing []string
-	for _, algorithm := range signingAlgorithms {
+	for _, algorithm := range admin.SigningAlgorithms {
 		if !slices.ContainsFunc(keys, func(key symbolon.Key) bool { return key.Algorithm == algorithm }) {
 			missing = append(missing, algorithm)
 		}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // printJSON prints one value on one line.
@@ -45,7 +46,7 @@ func (sh *shell) printTable(rows [][]string) error {
 // move the cursor or turn the line around is spelled out.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unfit(r) {
+		if admin.Unfit(r) {
 			return '\ufffd'
 		}
 		return r
@@ -61,15 +62,7 @@ func when(t time.Time) string {
 }
 
 // stamp is a time as programs read it: null while it is zero.
-type stamp time.Time
-
-// MarshalJSON writes RFC 3339, or null.
-func (s stamp) MarshalJSON() ([]byte, error) {
-	if time.Time(s).IsZero() {
-		return []byte("null"), nil
-	}
-	return time.Time(s).UTC().MarshalJSON()
-}
+type stamp = admin.Stamp
 
 // terminal returns the file behind a stream when a person sits before it.
 func terminal(stream any) (*os.File, bool) {

@@ -46,6 +46,25 @@ func (s *server) objectFetcher() func(ctx context.Context, url string) ([]byte, 
 // that no one has allowed in time.
 const expireEvery = time.Hour
 
+// recordEvery is how often uses of secrets are written down.
+const recordEvery = time.Minute
+
+// recordUses writes down which secrets are used, until the context ends.
+func recordUses(ctx context.Context, h *web.Handler, log *slog.Logger) {
+	tick := time.NewTicker(recordEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := h.Engine.RecordUses(ctx); err != nil && ctx.Err() == nil {
+			log.Debug("the last uses of secrets cannot be written down; those that follow are", "cause", err.Error())
+		}
+	}
+}
+
 // expire deletes them, at the start and then now and then.
 func expire(ctx context.Context, h *web.Handler, log *slog.Logger) {
 	if !h.Engine.Offers().Registration {

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // Exit statuses.
@@ -171,6 +172,9 @@ type reported struct{ status int }
 func (*reported) Error() string { return "reported" }
 
 func hintFor(err error) string {
+	if f, ok := errors.AsType[*admin.Fault](err); ok {
+		return f.Hint
+	}
 	if m, ok := errors.AsType[*mendable](err); ok {
 		return m.hint
 	}

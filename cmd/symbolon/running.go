@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -107,4 +108,22 @@ func (r *resolver) dataDir(ctx *kong.Context) string {
 		return inFile
 	}
 	return dir
+}
+
+// shown returns the settings in force as the console shows them to operators. None of
+// them is a secret: those that are secret are named by their files.
+func (s *settings) shown() map[string]string {
+	list := make(map[string]string)
+	for name, value := range s.tell() {
+		text, ok := value.(string)
+		if !ok {
+			b, err := json.Marshal(value)
+			if err != nil {
+				continue
+			}
+			text = string(b)
+		}
+		list[name] = text
+	}
+	return list
 }

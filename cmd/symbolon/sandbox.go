@@ -125,6 +125,7 @@ func (b *sandbox) seedApp(ctx context.Context, store symbolon.Store, kept sandbo
 			Name:      "Sandbox app",
 			Scope:     symbolon.Scopes{symbolon.ScopeConnect, "home", "openid", "profile", "email", "address", "phone"},
 			Rotation:  symbolon.RotateAlways,
+			Owner:     janeDoe,
 			Sandbox:   true,
 			CreatedAt: now,
 			RedirectURIs: []string{
@@ -135,6 +136,9 @@ func (b *sandbox) seedApp(ctx context.Context, store symbolon.Store, kept sandbo
 		}
 	}
 	changed := len(found) == 0
+	if b.app.Owner == "" { // from before apps had one
+		b.app.Owner, changed = janeDoe, true
+	}
 	if uri := "http://[::1]/playground/callback"; b.host == "::1" && !slices.Contains(b.app.RedirectURIs, uri) {
 		b.app.RedirectURIs = append(b.app.RedirectURIs, uri)
 		changed = true
@@ -160,10 +164,17 @@ func (b *sandbox) seedPeople(ctx context.Context, store symbolon.Store, kept san
 			return err
 		}
 		if len(found) == 0 {
-			found = []symbolon.Account{{ID: p.id, Username: p.username, Name: p.name, Password: kept.Hashes[p.username], Profile: sandboxProfile(p.name, now), Sandbox: true, CreatedAt: now}}
+			found = []symbolon.Account{{ID: p.id, Username: p.username, Name: p.name, Password: kept.Hashes[p.username], Profile: sandboxProfile(p.name, now), Sandbox: true, CreatedAt: now, Operator: p.id == janeDoe}}
 			if err := store.PutAccount(ctx, found[0]); err != nil {
 				return err
 			}
+		}
+		if p.id == janeDoe && !found[0].Operator { // from before there were operators
+			found[0].Operator = true
+			if err := store.PutAccount(ctx, found[0]); err != nil {
+				return err
+			}
+			found[0].Version++
 		}
 		person := sandboxPerson{account: found[0]}
 		if found[0].Password == kept.Hashes[p.username] {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
 	"github.com/symbolon/symbolon/outbox"
@@ -131,6 +132,7 @@ func (s *server) run(ctx context.Context) (err error) {
 	running.Go(func() { tellExpiring(beside, handler.Engine, s.log.Logger) })
 	running.Go(func() { expire(beside, handler, s.log.Logger) })
 	running.Go(func() { handler.Post(beside) })
+	running.Go(func() { recordUses(beside, handler, s.log.Logger) })
 	running.Go(func() {
 		keepMark(beside, s.Data, s.currentMark, func(err error) {
 			s.log.Error("the high-water mark cannot be written; the server goes on", "cause", err.Error())
@@ -326,6 +328,8 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		Scopes:          s.scopes,
 		TrustedProxies:  s.proxies,
 		SessionLifetime: time.Duration(s.SessionLifetime),
+		Registering:     admin.Registering(s.ConsoleApps),
+		Settings:        s.settings.shown(),
 
 		ClientCertHeader: s.ClientCertificateHeader,
 	}

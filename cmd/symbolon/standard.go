@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 )
@@ -175,7 +176,7 @@ func (s *settings) checkStandard(c *checked, note func(error)) {
 			note(mend(fmt.Errorf("client_ca cannot be used: %w", err), "it is a PEM file with the certificates of the authorities, which the user that runs the server can read"))
 		}
 	}
-	scopes, err := parseScope(s.RegistrationScopes)
+	scopes, err := admin.ParseScope(s.RegistrationScopes)
 	if err == nil && len(scopes) == 0 && (s.ClientDocuments || s.Registration) {
 		err = mend(fmt.Errorf("registration_scopes is empty, so no app that registers itself could ask for anything"), "set it to connect and what else is safe to ask for")
 	}
@@ -196,7 +197,7 @@ func (s *apiSetting) check() (oauth.Resource, error) {
 	}
 	if r.Name == "" {
 		r.Name = s.URI
-	} else if err := checkName("name of the resource "+s.URI, s.Name); err != nil {
+	} else if err := admin.CheckName("name of the resource "+s.URI, s.Name); err != nil {
 		return r, err
 	}
 	var err error
@@ -216,7 +217,7 @@ func (s *apiSetting) check() (oauth.Resource, error) {
 func (s *detailSetting) check() (oauth.DetailType, error) {
 	d := oauth.DetailType{Type: s.Type, Sentence: s.Sentence, Fields: s.Fields, Required: s.Required}
 	err := d.Check()
-	if err == nil && strings.ContainsFunc(s.Sentence, unfit) {
+	if err == nil && strings.ContainsFunc(s.Sentence, admin.Unfit) {
 		err = fmt.Errorf("its sentence has characters that change the direction of text")
 	}
 	if err != nil {
@@ -228,14 +229,14 @@ func (s *detailSetting) check() (oauth.DetailType, error) {
 func (s *issuerSetting) check() (oauth.TrustedIssuer, error) {
 	i := oauth.TrustedIssuer{Issuer: s.Issuer, KeysURI: s.KeysURI, Audience: s.Audience}
 	about := "trusted_issuers: " + printable(s.Issuer)
-	if s.Issuer == "" || strings.ContainsFunc(s.Issuer, unfit) {
+	if s.Issuer == "" || strings.ContainsFunc(s.Issuer, admin.Unfit) {
 		return i, mend(fmt.Errorf("trusted_issuers: a table has no issuer"), "each needs issuer = \"https://login.example.com\", as it stands in iss")
 	}
 	switch {
 	case (s.Keys == "") == (s.KeysURI == ""):
 		return i, mend(fmt.Errorf("%s needs its public keys, in a file or at a URL", about), "set keys or keys_uri, and not both")
 	case s.KeysURI != "":
-		if err := checkKeysURI(s.KeysURI); err != nil {
+		if err := admin.CheckKeysURI(s.KeysURI); err != nil {
 			return i, mend(fmt.Errorf("%s: %w", about, err), "%s", hintFor(err))
 		}
 	default:

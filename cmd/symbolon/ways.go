@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/symbolon/symbolon/admin"
 	letters "github.com/symbolon/symbolon/mail"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/upstream"
@@ -198,7 +199,7 @@ func (s *upstreamSetting) check() (upstream.Config, error) {
 	about := "upstreams: " + s.Name
 	if u.Title == "" {
 		u.Title = s.Name
-	} else if err := checkName("title of the upstream "+s.Name, s.Title); err != nil {
+	} else if err := admin.CheckName("title of the upstream "+s.Name, s.Title); err != nil {
 		return u, err
 	}
 	if err := checkSite(s.Issuer); err != nil || strings.Contains(s.Issuer, "?") {
@@ -242,7 +243,7 @@ func (s *handoffSetting) check() (*oauth.TrustedIssuer, *web.HandoffSite, error)
 			return nil, nil, err
 		}
 		site.Title = u.Host
-	} else if err := checkName("title of the handoff", s.Title); err != nil {
+	} else if err := admin.CheckName("title of the handoff", s.Title); err != nil {
 		return nil, nil, err
 	}
 	return &keys, site, nil

@@ -1,10 +1,12 @@
-package main
+package admin
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
@@ -30,7 +32,7 @@ func checkOpenID(app *symbolon.App) error {
 		}
 	}
 	if o.DefaultMaxAge < 0 || o.DefaultMaxAge > maxDefaultAge {
-		return fmt.Errorf("--default-max-age must be from 0 to %d seconds", maxDefaultAge)
+		return fault("--default-max-age must be from 0 to %d seconds", maxDefaultAge)
 	}
 	if !o.Pairwise {
 		if o.Sector != "" {
@@ -64,16 +66,16 @@ func appAlgorithms(app *symbolon.App) map[string]string {
 }
 
 // checkSigning looks whether there are keys for what an app wants signed.
-func (d *desk) checkSigning(sh *shell, app *symbolon.App) error {
+func (s *Service) checkSigning(ctx context.Context, app *symbolon.App) error {
 	for flag, algorithm := range appAlgorithms(app) {
-		if algorithm == "" || slices.Contains(signingAlgorithms, algorithm) {
+		if algorithm == "" || slices.Contains(SigningAlgorithms, algorithm) {
 			continue // every server makes those
 		}
-		keys, err := d.store.Keys(sh.ctx, nil, false)
+		keys, err := s.Store.Keys(ctx, nil, false)
 		if err != nil {
 			return err
 		}
-		if activeKey(keys, algorithm, d.clock.Now()) == 0 {
+		if !hasKey(keys, algorithm, s.Now()) {
 			return mend(fmt.Errorf("%s: the server has no key for %s", flag, algorithm), "make one: symbolon key rotate --signing --algorithm %s", algorithm)
 		}
 	}
@@ -100,15 +102,15 @@ func redirectHosts(app *symbolon.App) []string {
 func checkLogout(app *symbolon.App) error {
 	o := &app.Settings.OpenID
 	if len(o.PostLogoutRedirectURIs) > oauth.MaxPostLogoutURIs {
-		return fmt.Errorf("an app has at most %d post-logout redirect URIs", oauth.MaxPostLogoutURIs)
+		return fault("an app has at most %d post-logout redirect URIs", oauth.MaxPostLogoutURIs)
 	}
 	seen := make(map[string]bool)
 	for _, uri := range o.PostLogoutRedirectURIs {
 		if err := oauth.CheckPostLogoutURI(uri); err != nil {
-			return fmt.Errorf("post-logout redirect URI %q: %s", printable(uri), detail(err))
+			return fault("post-logout redirect URI %q: %s", printable(uri), detail(err))
 		}
 		if seen[uri] {
-			return fmt.Errorf("post-logout redirect URI %q is there twice", uri)
+			return fault("post-logout redirect URI %q is there twice", uri)
 		}
 		seen[uri] = true
 	}
@@ -119,7 +121,19 @@ func checkLogout(app *symbolon.App) error {
 		return nil
 	}
 	if err := oauth.CheckBackchannelURI(o.BackchannelLogoutURI, app.Sandbox); err != nil {
-		return fmt.Errorf("back-channel logout URI %q: %s", printable(o.BackchannelLogoutURI), detail(err))
+		return fault("back-channel logout URI %q: %s", printable(o.BackchannelLogoutURI), detail(err))
 	}
 	return nil
+}
+
+// SigningAlgorithms are those of which every server has a key: ES256, which is small and
+// quick, and RS256, which OpenID Connect's clients take without being told to (OpenID
+// Connect Core §15.1).
+var SigningAlgorithms = []string{"ES256", "RS256"}
+
+// hasKey reports whether there is a key for an algorithm, now or announced.
+func hasKey(keys []symbolon.Key, algorithm string, now time.Time) bool {
+	return slices.ContainsFunc(keys, func(k symbolon.Key) bool {
+		return k.Algorithm == algorithm && (k.RetiredAt.IsZero() || now.Before(k.RetiredAt))
+	})
 }

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -8,19 +8,6 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
 )
-
-// setEncryption sets how something is encrypted to an app: the algorithm of the key,
-// and behind a slash that of what is in it.
-func setEncryption(field *symbolon.Encryption, flag *string, changed *bool) {
-	if flag == nil {
-		return
-	}
-	key, content, _ := strings.Cut(*flag, "/")
-	if content == jwt.DefaultContent {
-		content = ""
-	}
-	*field, *changed = symbolon.Encryption{Key: key, Content: content}, true
-}
 
 // checkAlgorithms holds the algorithms that an app's settings name for its own keys to
 // what is known, and to the keys that it has.

@@ -1,4 +1,4 @@
-package main
+package admin
 
 import (
 	"fmt"
@@ -8,30 +8,30 @@ import (
 	"unicode/utf8"
 )
 
-// maxName bounds the name of an app or an account, in characters.
-const maxName = 100
+// MaxName bounds the name of an app or an account, in characters.
+const MaxName = 100
 
-// checkName reports whether a name may be shown to people as it is: 1 to 100
+// CheckName reports whether a name may be shown to people as it is: 1 to 100
 // characters, none of which breaks the line or turns the text around it.
-func checkName(what, name string) error {
+func CheckName(what, name string) error {
 	switch {
 	case !utf8.ValidString(name):
-		return fmt.Errorf("the %s is not UTF-8 text", what)
+		return fault("the %s is not UTF-8 text", what)
 	case strings.TrimSpace(name) == "":
-		return fmt.Errorf("the %s is empty", what)
+		return fault("the %s is empty", what)
 	case strings.TrimSpace(name) != name:
-		return fmt.Errorf("the %s begins or ends with a space", what)
-	case utf8.RuneCountInString(name) > maxName:
-		return fmt.Errorf("the %s has more than %d characters", what, maxName)
-	case strings.ContainsFunc(name, unfit):
-		return fmt.Errorf("the %s has control characters, or characters that change the direction of text", what)
+		return fault("the %s begins or ends with a space", what)
+	case utf8.RuneCountInString(name) > MaxName:
+		return fault("the %s has more than %d characters", what, MaxName)
+	case strings.ContainsFunc(name, Unfit):
+		return fault("the %s has control characters, or characters that change the direction of text", what)
 	}
 	return nil
 }
 
-// unfit reports whether a character may not stand in a name: controls, line
+// Unfit reports whether a character may not stand in a name: controls, line
 // ends, and what sets the direction of text (UAX #9).
-func unfit(r rune) bool {
+func Unfit(r rune) bool {
 	switch {
 	case unicode.IsControl(r), r == '\u2028', r == '\u2029', r == '\ufeff':
 		return true
@@ -41,9 +41,9 @@ func unfit(r rune) bool {
 	return false
 }
 
-// checkHome reports whether a URL may stand on the consent page as the site of
+// CheckHome reports whether a URL may stand on the consent page as the site of
 // an app's owner: absolute, https, and without user, or empty.
-func checkHome(home string) error {
+func CheckHome(home string) error {
 	if home == "" {
 		return nil
 	}
@@ -52,7 +52,7 @@ func checkHome(home string) error {
 	case err != nil || u.Scheme != "https" || u.Hostname() == "" || u.Opaque != "":
 		return mend(fmt.Errorf("the home is not an absolute https URL"), "write it as https://example.com/")
 	case u.User != nil:
-		return fmt.Errorf("the home must not name a user")
+		return fault("the home must not name a user")
 	case len(home) > 2000 || strings.ContainsFunc(home, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 		return mend(fmt.Errorf("the home is longer than 2000 characters, or has characters that must be percent-encoded"), "write it as https://example.com/")
 	}

@@ -1,0 +1,279 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
+)
+
+// consoleAppPage shows an app to who may manage it.
+func (h *Handler) consoleAppPage(w http.ResponseWriter, r *http.Request, ev *event) error {
+	v, err := h.consoleVisit(w, r, ev)
+	if v == nil {
+		return err
+	}
+	app, err := h.admin.App(r.Context(), v.who, symbolon.ClientID(v.query.First("app")))
+	if err != nil {
+		return consoleError(err)
+	}
+	return h.showConsoleApp(w, r, ev, v, app, nil, nil, nil, http.StatusOK)
+}
+
+// shownConnections is how many connections the page of an app shows.
+const shownConnections = 50
+
+// showConsoleApp shows an app. Fields and chosen are what was typed when it could not be
+// taken, or nil.
+func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App, fields *AppFields, chosen map[string]bool, problems []string, status int) error {
+	ev.client = app.ID
+	s := &app.Settings
+	p := &ConsoleAppPage{
+		ConsoleFrame: h.frame(v, "app"), App: NewAppView(app), Problems: problems, ClientID: app.ClientID(), Tag: admin.Tag(app),
+		Authorize: h.issuer + "/oauth2/authorize", Token: h.issuer + "/oauth2/token", Info: h.issuer + "/info", Issuer: h.issuer,
+		Revoke: h.issuer + "/oauth2/revoke", Scope: app.Scope.String(), Test: s.Status == symbolon.StatusTest, Public: app.Public,
+		HasSecret: admin.HasSecret(app), Registered: s.Registration != nil, Address: appAddress(app.ID), Profile: s.Profile.String(),
+		MayAdd: admin.HasSecret(app) && len(app.Secrets) < admin.MaxSecrets, Review: !v.who.Operator && h.Registering == admin.ByReview,
+	}
+	if fields == nil {
+		fields = &AppFields{
+			Name: app.Name, Home: app.Home, RedirectURIs: strings.Join(app.RedirectURIs, "\n"), Auth: admin.ViewApp(app).AuthMethod,
+			RequirePKCE: app.RequirePKCE, KeepRefresh: app.Rotation == symbolon.RotateNever, JWKSURI: s.KeysURI,
+		}
+		chosen = make(map[string]bool)
+		for _, name := range app.Scope {
+			chosen[name] = true
+		}
+	}
+	p.Fields = *fields
+	p.Fields.Public = app.Public
+	p.Fields.Scopes = h.scopeChoices(app, chosen)
+	if app.Owner != "" {
+		p.Owner = h.nameOf(r, app.Owner)
+	}
+	for i := range app.Secrets {
+		secret := &app.Secrets[i]
+		row := SecretRow{ID: secret.ID, Made: day(secret.CreatedAt)}
+		if !secret.UsedAt.IsZero() {
+			row.Used = minute(secret.UsedAt)
+		}
+		p.Secrets = append(p.Secrets, row)
+	}
+	for _, id := range s.TestAccounts {
+		p.Testers = append(p.Testers, TesterRow{ID: string(id), Name: h.nameOf(r, id)})
+	}
+	var err error
+	if p.Checks, err = h.admin.Checklist(r.Context(), v.who, app.ID); err != nil {
+		return err
+	}
+	p.Ready = true
+	for _, c := range p.Checks {
+		p.Ready = p.Ready && (c.Done || !c.Required)
+	}
+	rows, next, err := h.admin.Connections(r.Context(), v.who, admin.ConnectionFilter{App: app.ID, Before: connectionID(v.query.First("before")), Limit: shownConnections})
+	if err != nil {
+		return err
+	}
+	now := h.Engine.Now()
+	names := make(map[symbolon.AccountID]string)
+	for i := range rows {
+		c := &rows[i]
+		if names[c.Account] == "" {
+			names[c.Account] = h.nameOf(r, c.Account)
+		}
+		view := admin.ViewConnection(c, now)
+		row := ConnectionRow{ID: view.ID, Account: names[c.Account], State: view.State, Made: minute(c.CreatedAt), Refreshed: minute(c.RefreshedAt), Expires: day(c.ExpiresAt), EndedBy: view.EndedBy}
+		if !c.EndedAt.IsZero() {
+			row.Ended = minute(c.EndedAt)
+		}
+		if row.State == "live" {
+			p.Live++
+		}
+		p.Connections = append(p.Connections, row)
+	}
+	if next != (symbolon.ConnectionID{}) {
+		p.Further = p.Address + "&before=" + next.String() + "#connections"
+	}
+	if p.Flow, err = h.formFlow(w, r, v); err != nil {
+		return err
+	}
+	h.render(w, r, ev, status, p)
+	return nil
+}
+
+// minute is a time as pages show it, in UTC.
+func minute(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04") }
+
+// risky are what may be done to an app only by who has just signed in.
+var risky = []string{"secret", "retire", "live", "end-all", "delete", "owner"}
+
+// consoleChange does to an app what one of the forms of its page asks for. Whose app it is
+// is asked anew, by each method of the service.
+func (h *Handler) consoleChange(w http.ResponseWriter, r *http.Request, ev *event) error {
+	v, err := h.consoleVisit(w, r, ev)
+	if v == nil {
+		return err
+	}
+	ctx, id := r.Context(), symbolon.ClientID(v.query.First("app"))
+	app, err := h.admin.App(ctx, v.who, id)
+	if err != nil {
+		return consoleError(err)
+	}
+	ev.client = app.ID
+	action := v.form.First("action")
+	if slices.Contains(risky, action) {
+		if ok, err := h.mayRisk(w, r, ev, v); !ok {
+			return err
+		}
+	}
+	switch action {
+	case "edit":
+		return h.consoleEdit(w, r, ev, v, app)
+	case "secret":
+		first, err := h.firstTime(r, v)
+		if err != nil {
+			return err
+		}
+		if !first {
+			return h.redirect(w, r, ev, appAddress(id))
+		}
+		created, err := h.admin.AddSecret(ctx, v.who, id, false)
+		if err == nil {
+			ev.detail = "a secret was made in the console"
+			h.render(w, r, ev, http.StatusOK, h.secretPage(v, created, false))
+			return nil
+		}
+		return h.afterChange(w, r, ev, v, app, err, "#secrets")
+	}
+	at, err := h.consoleAct(r, v, app, action)
+	if err == nil && action == "delete" {
+		ev.detail = "an app was deleted in the console"
+		return h.redirect(w, r, ev, consolePath)
+	}
+	return h.afterChange(w, r, ev, v, app, err, at)
+}
+
+// consoleAct does what needs nothing shown, and returns the place of the page to go to.
+func (h *Handler) consoleAct(r *http.Request, v *consoleVisitor, app *symbolon.App, action string) (string, error) {
+	ctx := r.Context()
+	change := func(edit func(*symbolon.App) error) error {
+		_, err := h.admin.EditApp(ctx, v.who, app.ID, "", edit)
+		return err
+	}
+	status := func(to symbolon.AppStatus) error {
+		return change(func(a *symbolon.App) error { a.Settings.Status = to; return nil })
+	}
+	switch action {
+	case "retire":
+		_, err := h.admin.RetireSecret(ctx, v.who, app.ID, v.form.First("secret"), v.form.First("last") != "")
+		return "#secrets", err
+	case "live":
+		return "#status", status(symbolon.StatusLive)
+	case "test":
+		return "#status", status(symbolon.StatusTest)
+	case "tester":
+		account, err := h.tester(r, v.form.First("username"))
+		if err == nil {
+			err = change(func(a *symbolon.App) error {
+				if !slices.Contains(a.Settings.TestAccounts, account) {
+					a.Settings.TestAccounts = append(a.Settings.TestAccounts, account)
+				}
+				return nil
+			})
+		}
+		return "#testers", err
+	case "untester":
+		return "#testers", change(func(a *symbolon.App) error {
+			a.Settings.TestAccounts = slices.DeleteFunc(a.Settings.TestAccounts, func(id symbolon.AccountID) bool { return string(id) == v.form.First("id") })
+			return nil
+		})
+	case "owner":
+		owner := symbolon.AccountID("")
+		if typed := strings.TrimSpace(v.form.First("username")); typed != "" {
+			var err error
+			if owner, err = h.tester(r, typed); err != nil {
+				return "#owner", err
+			}
+		}
+		return "#owner", change(func(a *symbolon.App) error { a.Owner = owner; return nil })
+	case "end":
+		return "#connections", h.endOf(r, v, app)
+	case "end-all":
+		return "#connections", h.admin.EndConnectionsOf(ctx, v.who, app.ID)
+	case "delete":
+		if strings.TrimSpace(v.form.First("confirm")) != app.Name {
+			return "#delete", &admin.Fault{Kind: symbolon.Invalid, Says: "type the name of the app to delete it"}
+		}
+		return "", h.admin.DeleteApp(ctx, v.who, app.ID)
+	}
+	return "", nil
+}
+
+// endOf ends a connection of an app, and of no other that the actor may manage.
+func (h *Handler) endOf(r *http.Request, v *consoleVisitor, app *symbolon.App) error {
+	id := connectionID(v.form.First("id"))
+	rows, err := h.Store.Connections(r.Context(), symbolon.ConnectionQuery{ID: id, Client: app.ID, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if id == (symbolon.ConnectionID{}) || len(rows) == 0 {
+		return &admin.Fault{Kind: symbolon.NotFound, Says: "there is no such connection"}
+	}
+	return h.admin.EndConnection(r.Context(), v.who, id)
+}
+
+// tester returns the account with a username that a person typed. One that is not there is
+// told in the same words as one that is locked: the console is no list of who has an
+// account.
+func (h *Handler) tester(r *http.Request, typed string) (symbolon.AccountID, error) {
+	username, err := usernameOf(typed)
+	if err != nil {
+		return "", err
+	}
+	rows, err := h.Store.Accounts(r.Context(), symbolon.AccountQuery{Username: username, Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 || !rows[0].Enabled() {
+		return "", &admin.Fault{Kind: symbolon.Invalid, Says: "no account with this username can be added; it is what the person types to sign in here"}
+	}
+	return rows[0].ID, nil
+}
+
+// afterChange goes back to the page of an app, or shows what was wrong.
+func (h *Handler) afterChange(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App, err error, at string) error {
+	if err == nil {
+		return h.redirect(w, r, ev, appAddress(app.ID)+at)
+	}
+	problems, status, err := problemsOf(err)
+	if err != nil {
+		return consoleError(err)
+	}
+	return h.showConsoleApp(w, r, ev, v, app, nil, nil, problems, status)
+}
+
+// consoleEdit changes an app by the form of its settings, unless it was changed since the
+// form was shown.
+func (h *Handler) consoleEdit(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App) error {
+	offered := h.scopeChoices(app, nil)
+	fields, chosen := readFields(v.form, offered)
+	edit, err := fields.edit(offered, chosen)
+	if err == nil {
+		_, err = h.admin.EditApp(r.Context(), v.who, app.ID, v.form.First("tag"), func(a *symbolon.App) error {
+			_, _, err := edit.Apply(a)
+			return err
+		})
+	}
+	if err == nil {
+		ev.detail = "an app was changed in the console"
+		return h.redirect(w, r, ev, appAddress(app.ID))
+	}
+	problems, status, err := problemsOf(err)
+	if err != nil {
+		return consoleError(err)
+	}
+	return h.showConsoleApp(w, r, ev, v, app, &fields, chosen, problems, status)
+}

@@ -1,0 +1,253 @@
+package web
+
+import "github.com/symbolon/symbolon/admin"
+
+// ConsoleFrame is what every page of the console has.
+type ConsoleFrame struct {
+	// Account is who is signed in.
+	Account     AccountView
+	Operator    bool
+	MayRegister bool
+	// At is the page: apps, new, app, accounts or scopes.
+	At string
+}
+
+func (*ConsoleFrame) headers() pageHeaders { return pageHeaders{} }
+
+// ConsolePage lists apps.
+type ConsolePage struct {
+	ConsoleFrame
+	// Search is what was looked for, and Mine says that only the person's own are shown.
+	Search string
+	Mine   bool
+	Apps   []ConsoleAppRow
+	// Next is the address of the next page, or empty; Further says that this is not the
+	// first.
+	Next    string
+	Further bool
+}
+
+func (*ConsolePage) template() string { return "console" }
+
+// ConsoleAppRow is an app in a list.
+type ConsoleAppRow struct {
+	App AppView
+	// Owner is a name, or empty.
+	Owner string
+	// Test says that it is in test, Registered that it registered itself.
+	Test, Registered bool
+}
+
+// AppFields are the fields of a form about an app, as they were typed.
+type AppFields struct {
+	Name, Home string
+	// RedirectURIs has one a line.
+	RedirectURIs string
+	// Auth is a name of RFC 7591, or client_secret.
+	Auth    string
+	JWKSURI string
+	// KeepRefresh says that refreshing does not change the refresh token.
+	RequirePKCE, KeepRefresh bool
+	Scopes                   []ScopeChoice
+	// New says that the app is not there yet; Public that it has no secret, which cannot
+	// be changed.
+	New, Public bool
+}
+
+// ScopeChoice is a scope that can be ticked.
+type ScopeChoice struct {
+	Name, Description string
+	On                bool
+}
+
+// PresetView is a platform to choose. Name is empty for the one that is none.
+type PresetView struct {
+	ID, Name string
+	Here     bool
+}
+
+// ConsoleNewPage registers an app. It posts to /console/new.
+type ConsoleNewPage struct {
+	ConsoleFrame
+	Presets []PresetView
+	Preset  string
+	// Fill says that a redirect URI has a part that the developer fills in.
+	Fill     bool
+	Fields   AppFields
+	Problems []string
+	Flow     string
+}
+
+func (*ConsoleNewPage) template() string { return "console-new" }
+
+// ConsoleSecretPage shows a secret, this once.
+type ConsoleSecretPage struct {
+	ConsoleFrame
+	App    AppView
+	Secret string
+	// New says that the app was just registered.
+	New                     bool
+	Authorize, Token, Scope string
+	Back                    string
+}
+
+func (*ConsoleSecretPage) template() string { return "console-secret" }
+
+// ConsoleAppPage shows an app. Its forms post to its own address, with action: edit,
+// secret, retire, live, test, tester, untester, owner, end, end-all or delete.
+type ConsoleAppPage struct {
+	ConsoleFrame
+	App      AppView
+	ClientID string
+	Address  string
+	Problems []string
+	// Owner is a name, or empty.
+	Owner string
+	// What is to be copied.
+	Authorize, Token, Info, Issuer, Revoke, Scope string
+	Profile                                       string
+	Fields                                        AppFields
+	// Tag is the app as it was shown.
+	Tag string
+
+	HasSecret, Public, MayAdd bool
+	Secrets                   []SecretRow
+
+	Test, Ready, Registered bool
+	// Review says that an operator has to set it live.
+	Review bool
+	Checks []admin.Check
+	// Testers may connect it in test, beside its owner.
+	Testers []TesterRow
+
+	Connections []ConnectionRow
+	// Requests is the address of the app's log of requests; empty where there is none.
+	Requests string
+	// Live is how many of those shown live; Further is the address of the next page.
+	Live    int
+	Further string
+	Flow    string
+}
+
+func (*ConsoleAppPage) template() string { return "console-app" }
+
+// SecretRow is a live secret. Used is empty when it was never used.
+type SecretRow struct{ ID, Made, Used string }
+
+// TesterRow is an account that may connect an app in test.
+type TesterRow struct{ ID, Name string }
+
+// ConnectionRow is a connection of an app. State is live, expired or ended.
+type ConnectionRow struct {
+	ID, Account, State                       string
+	Made, Refreshed, Expires, Ended, EndedBy string
+}
+
+// ConsoleAccountsPage lists accounts. It posts to /console/accounts: username and name.
+type ConsoleAccountsPage struct {
+	ConsoleFrame
+	Search   string
+	Problems []string
+	Accounts []ConsoleAccountRow
+	Next     string
+	Further  bool
+	Flow     string
+}
+
+func (*ConsoleAccountsPage) template() string { return "console-accounts" }
+
+// ConsoleAccountRow is an account in a list.
+type ConsoleAccountRow struct {
+	Account          AccountView
+	Operator, Locked bool
+	Address          string
+}
+
+// ConsoleAccountPage shows an account. Its forms post to its own address, with action:
+// edit, disable, enable, factors, password or delete.
+type ConsoleAccountPage struct {
+	ConsoleFrame
+	Of       AccountView
+	Problems []string
+	Tag      string
+	// Self says that it is the person's own, Factors that it has second ones.
+	IsOperator, Locked, Self, HasPassword, Factors bool
+	Made                                           string
+	Address                                        string
+	// Live is how many of its connections live, 50 at most.
+	Live int
+	Apps []AppView
+	Flow string
+}
+
+func (*ConsoleAccountPage) template() string { return "console-account" }
+
+// ConsolePasswordPage shows a password, this once.
+type ConsolePasswordPage struct {
+	ConsoleFrame
+	Of       AccountView
+	Password string
+	// Reset says that there was an account before.
+	Reset bool
+	Back  string
+}
+
+func (*ConsolePasswordPage) template() string { return "console-password" }
+
+// ConsoleScopesPage shows the scopes and the settings in force.
+type ConsoleScopesPage struct {
+	ConsoleFrame
+	Scopes   []ScopeView
+	Settings []SettingRow
+}
+
+func (*ConsoleScopesPage) template() string { return "console-scopes" }
+
+// SettingRow is a setting in force.
+type SettingRow struct{ Name, Value string }
+
+// consoleSamples are the pages of the console with sample data.
+func consoleSamples() []Page {
+	app := AppView{ID: "sym_app_sample", Name: "Weather Mill", Home: "https://weathermill.example/", HomeHost: "weathermill.example"}
+	jane := AccountView{ID: "d1b03e513fbc5881651d6c149fd259506f975ae1", Name: "Jane Doe", Username: "jane", Initials: "JD"}
+	owner := ConsoleFrame{Account: jane, MayRegister: true, At: "apps"}
+	operator := ConsoleFrame{Account: jane, MayRegister: true, Operator: true, At: "apps"}
+	at := func(f ConsoleFrame, at string) ConsoleFrame { f.At = at; return f }
+	fields := AppFields{Name: "Weather Mill", Home: "https://weathermill.example/", RedirectURIs: "https://www.make.com/oauth/cb/app", Auth: "client_secret",
+		RequirePKCE: true, KeepRefresh: true, Scopes: []ScopeChoice{{Name: "connect", Description: "allows connection to resources", On: true}, {Name: "x"}}}
+	fresh := fields
+	fresh.New = true
+	public, keyed := fields, fields
+	public.Public, public.Auth = true, "none"
+	keyed.Auth, keyed.JWKSURI = "private_key_jwt", "https://weathermill.example/jwks.json"
+	presets := []PresetView{{ID: "make", Name: "Make", Here: true}, {ID: "custom"}}
+	checks := []admin.Check{{Name: "home", Done: true, Required: true}, {Name: "redirect_https", Required: true}, {Name: "redirect_loopback", Required: true}, {Name: "connected", Required: true}, {Name: "secret_used", Required: true}, {Name: "profile", Done: true, Required: true}}
+	full := ConsoleAppPage{ConsoleFrame: at(operator, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Owner: "Jane Doe", Authorize: "https://auth.example/oauth2/authorize", Token: "https://auth.example/oauth2/token",
+		Info: "https://auth.example/info", Issuer: "https://auth.example", Revoke: "https://auth.example/oauth2/revoke", Scope: "connect", Profile: "oauth2.1", Fields: fields, Tag: "t", HasSecret: true, MayAdd: true,
+		Secrets: []SecretRow{{"3f9a01bc", "3 May 2026", "4 May 2026, 10:00"}, {"77aa01bc", "5 May 2026", ""}}, Test: true, Checks: checks, Testers: []TesterRow{{jane.ID, "Jane Doe"}},
+		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: "3 May 2026, 10:00", Refreshed: "4 May 2026, 10:00", Expires: "3 November 2026"}, {ID: "02", Account: "John Doe", State: "ended", Made: "3 May 2026, 10:00", Ended: "4 May 2026, 10:00", EndedBy: "authorization code replayed"}, {ID: "03", Account: "John Doe", State: "expired", Expires: "3 May 2026"}},
+		Live:        1, Requests: "/console/request?app=x", Further: "/console/app?app=x&before=02", Flow: "sealed"}
+	bare := ConsoleAppPage{ConsoleFrame: at(owner, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Fields: public, Public: true, Problems: []string{"The name of the app is empty."}, Flow: "sealed"}
+	review := full
+	review.ConsoleFrame, review.Review, review.Ready, review.Secrets, review.Fields, review.HasSecret = at(owner, "app"), true, true, nil, keyed, false
+	registered := full
+	registered.Registered, registered.Test = true, false
+	return []Page{
+		&ConsolePage{ConsoleFrame: ConsoleFrame{Account: jane, At: "apps"}}, &ConsolePage{ConsoleFrame: owner},
+		&ConsolePage{ConsoleFrame: operator, Search: "mill", Mine: true, Further: true, Next: "/console?after=x", Apps: []ConsoleAppRow{{App: app, Owner: "Jane Doe", Test: true}, {App: app, Registered: true}}},
+		&ConsolePage{ConsoleFrame: operator, Search: "mill"},
+		&ConsoleNewPage{ConsoleFrame: at(owner, "new"), Presets: presets, Preset: "make", Fields: fresh, Flow: "sealed"},
+		&ConsoleNewPage{ConsoleFrame: at(owner, "new"), Presets: presets, Preset: "zapier", Fill: true, Fields: fresh, Problems: []string{"An app needs a scope."}, Flow: "sealed"},
+		&ConsoleSecretPage{ConsoleFrame: at(owner, "app"), App: app, Secret: "sym_secret_sample", New: true, Authorize: "https://auth.example/oauth2/authorize", Token: "https://auth.example/oauth2/token", Scope: "connect", Back: "/console/app?app=x"},
+		&ConsoleSecretPage{ConsoleFrame: at(owner, "app"), App: app, Secret: "sym_secret_sample", Back: "/console/app?app=x"},
+		&full, &bare, &review, &registered,
+		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Flow: "sealed"},
+		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Search: "j", Further: true, Next: "/console/accounts?after=j", Problems: []string{"The username is taken."}, Accounts: []ConsoleAccountRow{{Account: jane, Operator: true, Address: "/console/account?id=x"}, {Account: jane, Locked: true, Address: "/console/account?id=x"}}, Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, IsOperator: true, HasPassword: true, Factors: true, Made: "3 May 2026", Address: "/console/account?id=x", Live: 2, Apps: []AppView{app}, Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Locked: true, Made: "3 May 2026", Address: "/console/account?id=x", Problems: []string{"Type it."}, Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Self: true, Made: "3 May 2026", Address: "/console/account?id=x", Flow: "sealed"},
+		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Back: "/console/account?id=x"},
+		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Reset: true, Back: "/console/account?id=x"},
+		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: []ScopeView{{Name: "connect", Description: "allows connection"}}, Settings: []SettingRow{{"base_url", "https://auth.example"}}},
+	}
+}
