@@ -38,8 +38,9 @@ func (*ResetDonePage) headers() pageHeaders { return pageHeaders{} }
 // resetSamples are those pages with sample data.
 func resetSamples() []Page {
 	jane := AccountView{ID: "d1b03e513fbc5881651d6c149fd259506f975ae1", Name: "Jane Doe", Username: "jane", Initials: "JD"}
-	aways := []AwayView{{Name: "google", Title: "Google"}, {Name: handoffName, Title: "Weather Mill"}}
-	identities := []IdentityView{{ID: "00ff", Title: "Google", Name: "jane@example.com", Added: "3 May 2026"}, {ID: "01ff", Title: "Weather Mill", Added: "3 May 2026"}}
+	const mill = "Weather Mill"
+	aways := []AwayView{{Name: "google", Title: "Google"}, {Name: handoffName, Title: mill}}
+	identities := []IdentityView{{ID: "00ff", Title: "Google", Name: "jane@example.com", Added: "2026-05-03"}, {ID: "01ff", Title: mill, Added: "2026-05-03"}}
 	return []Page{
 		&SignInPage{Flow: "sealed", Forgot: true, Aways: aways},
 		&SignInPage{Flow: "sealed", NoPassword: true, Aways: aways, Error: "problem.not_signed_in_there", Others: true},

@@ -222,7 +222,7 @@ func (h *Handler) failPerson(w http.ResponseWriter, r *http.Request, ev *event, 
 func explain(e *oauth.Error) (title, who, how string) {
 	switch {
 	case e.Testing:
-		return "This app is still being tried out", "The developer of the app", "Ask them to add your account to those that may try it, or wait until it is open to everyone. If you have another account that may, sign out first."
+		return "error.title_testing", "error.who_developer", "error.how_testing"
 	case e.Mismatch != nil:
 		return "error.title_mismatch", "error.who_developer", "error.how_mismatch"
 	case e.Refusal == oauth.UnknownClient:
