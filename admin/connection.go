@@ -25,8 +25,13 @@ type ConnectionFilter struct {
 // the end.
 func (s *Service) Connections(ctx context.Context, who Actor, f ConnectionFilter) (rows []symbolon.Connection, next symbolon.ConnectionID, err error) {
 	if f.App != "" || !who.Operator {
-		if _, err := s.App(ctx, who, f.App); err != nil {
+		app, err := s.App(ctx, who, f.App)
+		if err != nil {
 			return nil, next, err
+		}
+		if f.Account != "" && app.Settings.OpenID.Pairwise && !who.Operator {
+			// By way of two apps, an owner could tell who is who.
+			return nil, next, denied("connections of an app with pairwise subjects are looked for by account by an operator only")
 		}
 	}
 	limit := f.Limit
@@ -57,13 +62,25 @@ type ConnectionView struct {
 	ExpiresAt   Stamp  `json:"expires_at"`
 	EndedAt     Stamp  `json:"ended_at"`
 	EndedBy     string `json:"ended_by,omitempty"`
+	// Label is what the person calls it, UsedFrom the address of the last token or refresh
+	// request.
+	Label    string `json:"label,omitempty"`
+	UsedFrom string `json:"used_from,omitempty"`
+	// Expiring says that it dies soon, Failing why its last refresh was refused, at
+	// FailedAt. Whoever shows it fills them in.
+	Expiring bool   `json:"expiring,omitempty"`
+	Failing  string `json:"failing,omitempty"`
+	FailedAt Stamp  `json:"failed_at"`
 }
 
 // ViewConnection returns what is shown of a connection.
 func ViewConnection(c *symbolon.Connection, now time.Time) ConnectionView {
 	v := ConnectionView{
 		ID: c.ID.String(), Account: string(c.Account), ClientID: string(c.Client), Scope: c.Scope.String(), State: "live",
-		CreatedAt: Stamp(c.CreatedAt), RefreshedAt: Stamp(c.RefreshedAt), ExpiresAt: Stamp(c.ExpiresAt), EndedAt: Stamp(c.EndedAt), EndedBy: string(c.EndedBy),
+		CreatedAt: Stamp(c.CreatedAt), RefreshedAt: Stamp(c.RefreshedAt), ExpiresAt: Stamp(c.ExpiresAt), EndedAt: Stamp(c.EndedAt), EndedBy: string(c.EndedBy), Label: c.Label,
+	}
+	if c.UsedFrom.IsValid() {
+		v.UsedFrom = c.UsedFrom.String()
 	}
 	switch {
 	case !c.EndedAt.IsZero():

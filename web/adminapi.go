@@ -255,13 +255,18 @@ func (h *Handler) adminCreateApp(ctx context.Context, r *adminRequest) (any, err
 	if _, _, err := body.Apply(&app); err != nil {
 		return nil, err
 	}
+	app.ID = symbolon.NewClientID() // by which the secret of a webhook is kept
+	hook, err := h.hookSecret(&app, &body.AppEdit)
+	if err != nil {
+		return nil, err
+	}
 	created, err := h.admin.CreateApp(ctx, r.who, app)
 	if err != nil {
 		return nil, err
 	}
 	r.tag = admin.Tag(created.App)
 	view := admin.ViewApp(created.App)
-	view.ClientSecret = created.Secret
+	view.ClientSecret, view.WebhookSecret = created.Secret, hook
 	return createdApp{view}, nil
 }
 
@@ -285,10 +290,14 @@ func (h *Handler) adminEditApp(ctx context.Context, r *adminRequest) (any, error
 	if err := admin.DecodeStrict(r.body, &edit); err != nil {
 		return nil, err
 	}
-	return h.appAnswer(r)(h.admin.EditApp(ctx, r.who, r.clientID(), r.match, func(app *symbolon.App) error {
-		_, _, err := edit.Apply(app)
-		return err
-	}))
+	app, secret, err := h.changeApp(ctx, r.who, r.clientID(), r.match, &edit)
+	if err != nil {
+		return nil, err
+	}
+	r.tag = admin.Tag(app)
+	view := admin.ViewApp(app)
+	view.WebhookSecret = secret
+	return view, nil
 }
 
 func (h *Handler) adminDeleteApp(ctx context.Context, r *adminRequest) (any, error) {
@@ -346,14 +355,23 @@ func (h *Handler) adminConnections(ctx context.Context, r *adminRequest) (any, e
 		App: r.clientID(), Account: symbolon.AccountID(r.query.First("account")), Live: r.query.First("live") == "true",
 		Before: connectionID(r.query.First("before")), Limit: r.number("limit"),
 	})
+	if err != nil {
+		return nil, err
+	}
+	var app *symbolon.App
+	if !r.who.Operator {
+		if app, err = h.admin.App(ctx, r.who, r.clientID()); err != nil {
+			return nil, err
+		}
+	}
 	answer := connectionsAnswer{Connections: []admin.ConnectionView{}}
 	for i := range rows {
-		answer.Connections = append(answer.Connections, admin.ViewConnection(&rows[i], h.Engine.Now()))
+		answer.Connections = append(answer.Connections, h.shownConnection(r.who, app, &rows[i]))
 	}
 	if next != (symbolon.ConnectionID{}) {
 		answer.Next = next.String()
 	}
-	return answer, err
+	return answer, nil
 }
 
 func (h *Handler) adminEndConnections(ctx context.Context, r *adminRequest) (any, error) {

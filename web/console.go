@@ -34,6 +34,9 @@ func (h *Handler) consoleRoutes() []route {
 		{path: consoleUsers, get: h.consoleAccountsPage, post: h.consoleCreateAccount, kind: people},
 		{path: consoleUser, get: h.consoleAccountPage, post: h.consoleChangeAccount, kind: people},
 		{path: consoleSetup, get: h.consoleScopesPage, kind: people},
+		{path: consoleRequests, get: h.consoleTrail, kind: people},
+		{path: consoleRequest, get: h.consoleTrailEntry, kind: people},
+		{path: consoleEvents, get: h.consoleWatch, kind: people},
 	}
 }
 
@@ -216,7 +219,7 @@ func (h *Handler) consolePage(w http.ResponseWriter, r *http.Request, ev *event)
 	if err != nil {
 		return err
 	}
-	p := &ConsolePage{ConsoleFrame: h.frame(v, "apps"), Search: text, Mine: mine, Further: filter.After != ""}
+	p := &ConsolePage{ConsoleFrame: h.frame(v, "apps"), Search: text, Mine: mine, Further: filter.After != "", Explain: h.Trail != nil}
 	for i := range apps {
 		row := ConsoleAppRow{App: NewAppView(&apps[i]), Test: apps[i].Settings.Status == symbolon.StatusTest, Registered: apps[i].Settings.Registration != nil}
 		if v.who.Operator && apps[i].Owner != "" {
@@ -304,6 +307,7 @@ func readFields(form *oauth.Params, offered []ScopeChoice) (AppFields, map[strin
 	f := AppFields{
 		Name: strings.TrimSpace(form.First("name")), Home: strings.TrimSpace(form.First("home")), RedirectURIs: strings.Join(strings.Fields(form.First("redirect_uris")), "\n"),
 		Auth: form.First("auth"), RequirePKCE: form.First("pkce") != "", KeepRefresh: form.First("keep") != "", JWKSURI: strings.TrimSpace(form.First("jwks_uri")),
+		OneConnection: form.First("one") != "",
 	}
 	chosen := make(map[string]bool)
 	for _, c := range offered {
@@ -334,7 +338,7 @@ func (f *AppFields) edit(offered []ScopeChoice, chosen map[string]bool) (admin.A
 		rotation = symbolon.RotateNever
 	}
 	text := strings.Join(scope, " ")
-	e := admin.AppEdit{Name: &f.Name, Home: &f.Home, RedirectURIs: &uris, Scope: &text, RequirePKCE: &f.RequirePKCE, Rotation: &rotation}
+	e := admin.AppEdit{Name: &f.Name, Home: &f.Home, RedirectURIs: &uris, Scope: &text, RequirePKCE: &f.RequirePKCE, Rotation: &rotation, OneConnection: &f.OneConnection}
 	if f.Auth != "" && f.Auth != string(symbolon.AuthNone) {
 		e.AuthMethod = &f.Auth
 		e.JWKSURI = &f.JWKSURI

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,15 +19,21 @@ func (h *Handler) consoleAppPage(w http.ResponseWriter, r *http.Request, ev *eve
 	if err != nil {
 		return consoleError(err)
 	}
-	return h.showConsoleApp(w, r, ev, v, app, nil, nil, nil, http.StatusOK)
+	return h.showConsoleApp(w, r, ev, v, app, typedApp{}, nil, http.StatusOK)
 }
 
 // shownConnections is how many connections the page of an app shows.
 const shownConnections = 50
 
-// showConsoleApp shows an app. Fields and chosen are what was typed when it could not be
-// taken, or nil.
-func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App, fields *AppFields, chosen map[string]bool, problems []string, status int) error {
+// typedApp is what was typed into a form of the page of an app, when it could not be taken.
+type typedApp struct {
+	fields *AppFields // or nil
+	chosen map[string]bool
+	hook   *HookFields // or nil
+}
+
+// showConsoleApp shows an app.
+func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App, typed typedApp, problems []string, status int) error {
 	ev.client = app.ID
 	s := &app.Settings
 	p := &ConsoleAppPage{
@@ -38,10 +43,16 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 		HasSecret: admin.HasSecret(app), Registered: s.Registration != nil, Address: appAddress(app.ID), Profile: s.Profile.String(),
 		MayAdd: admin.HasSecret(app) && len(app.Secrets) < admin.MaxSecrets, Review: !v.who.Operator && h.Registering == admin.ByReview,
 	}
+	p.Requests, p.Events = consoleRequests+strings.TrimPrefix(p.Address, consoleApp), consoleEvents+strings.TrimPrefix(p.Address, consoleApp)
+	p.Hook = hookFields(app)
+	if typed.hook != nil {
+		p.Hook = *typed.hook
+	}
+	fields, chosen := typed.fields, typed.chosen
 	if fields == nil {
 		fields = &AppFields{
 			Name: app.Name, Home: app.Home, RedirectURIs: strings.Join(app.RedirectURIs, "\n"), Auth: admin.ViewApp(app).AuthMethod,
-			RequirePKCE: app.RequirePKCE, KeepRefresh: app.Rotation == symbolon.RotateNever, JWKSURI: s.KeysURI,
+			RequirePKCE: app.RequirePKCE, KeepRefresh: app.Rotation == symbolon.RotateNever, JWKSURI: s.KeysURI, OneConnection: s.OneConnection,
 		}
 		chosen = make(map[string]bool)
 		for _, name := range app.Scope {
@@ -73,16 +84,9 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 	if err != nil {
 		return err
 	}
-	now := h.Engine.Now()
 	names := make(map[symbolon.AccountID]string)
 	for i := range rows {
-		c := &rows[i]
-		if names[c.Account] == "" {
-			names[c.Account] = h.nameOf(r, c.Account)
-		}
-		view := admin.ViewConnection(c, now)
-		row := ConnectionRow{ID: view.ID, Account: names[c.Account], State: view.State, Made: newMoment(c.CreatedAt), Refreshed: newMoment(c.RefreshedAt), Expires: newMoment(c.ExpiresAt),
-			Ended: newMoment(c.EndedAt), EndedBy: cmp.Or(reasonKeys[c.EndedBy], view.EndedBy)}
+		row := h.connectionRow(r, v, app, &rows[i], names)
 		if row.State == "live" {
 			p.Live++
 		}
@@ -106,7 +110,7 @@ var reasonKeys = map[symbolon.Reason]string{
 }
 
 // risky are what may be done to an app only by who has just signed in.
-var risky = []string{"secret", "retire", "live", "end-all", "delete", "owner"}
+var risky = []string{"secret", "retire", "live", "end-all", "delete", "owner", "webhook"}
 
 // consoleChange does to an app what one of the forms of its page asks for. Whose app it is
 // is asked anew, by each method of the service.
@@ -130,6 +134,8 @@ func (h *Handler) consoleChange(w http.ResponseWriter, r *http.Request, ev *even
 	switch action {
 	case "edit":
 		return h.consoleEdit(w, r, ev, v, app)
+	case "webhook":
+		return h.consoleHook(w, r, ev, v, app)
 	case "secret":
 		first, err := h.firstTime(r, v)
 		if err != nil {
@@ -250,7 +256,7 @@ func (h *Handler) afterChange(w http.ResponseWriter, r *http.Request, ev *event,
 	if err != nil {
 		return consoleError(err)
 	}
-	return h.showConsoleApp(w, r, ev, v, app, nil, nil, problems, status)
+	return h.showConsoleApp(w, r, ev, v, app, typedApp{}, problems, status)
 }
 
 // consoleEdit changes an app by the form of its settings, unless it was changed since the
@@ -260,10 +266,7 @@ func (h *Handler) consoleEdit(w http.ResponseWriter, r *http.Request, ev *event,
 	fields, chosen := readFields(v.form, offered)
 	edit, err := fields.edit(offered, chosen)
 	if err == nil {
-		_, err = h.admin.EditApp(r.Context(), v.who, app.ID, v.form.First("tag"), func(a *symbolon.App) error {
-			_, _, err := edit.Apply(a)
-			return err
-		})
+		_, _, err = h.changeApp(r.Context(), v.who, app.ID, v.form.First("tag"), &edit)
 	}
 	if err == nil {
 		ev.detail = "an app was changed in the console"
@@ -273,5 +276,5 @@ func (h *Handler) consoleEdit(w http.ResponseWriter, r *http.Request, ev *event,
 	if err != nil {
 		return consoleError(err)
 	}
-	return h.showConsoleApp(w, r, ev, v, app, &fields, chosen, problems, status)
+	return h.showConsoleApp(w, r, ev, v, app, typedApp{fields: &fields, chosen: chosen}, problems, status)
 }

@@ -29,6 +29,8 @@ type pageHeaders struct {
 	Flow bool
 	// Scripts is set where the page has a script, which is one of static/.
 	Scripts bool
+	// Streams is set where a script of the page reads a stream of ours.
+	Streams bool
 	// English is set for pages that are for developers, and in English alone.
 	English bool
 	// Once is set where drawing the page a second time would not show the same.

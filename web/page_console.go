@@ -1,6 +1,10 @@
 package web
 
-import "github.com/symbolon/symbolon/admin"
+import (
+	"cmp"
+
+	"github.com/symbolon/symbolon/admin"
+)
 
 // ConsoleFrame is what every page of the console has.
 type ConsoleFrame struct {
@@ -25,6 +29,8 @@ type ConsolePage struct {
 	// first.
 	Next    string
 	Further bool
+	// Explain says that requests are written down.
+	Explain bool
 }
 
 func (*ConsolePage) template() string { return "console" }
@@ -47,8 +53,9 @@ type AppFields struct {
 	Auth    string
 	JWKSURI string
 	// KeepRefresh says that refreshing does not change the refresh token.
-	RequirePKCE, KeepRefresh bool
-	Scopes                   []ScopeChoice
+	// OneConnection says that each account has one connection to the app only.
+	RequirePKCE, KeepRefresh, OneConnection bool
+	Scopes                                  []ScopeChoice
 	// New says that the app is not there yet; Public that it has no secret, which cannot
 	// be changed.
 	New, Public bool
@@ -85,8 +92,9 @@ type ConsoleSecretPage struct {
 	ConsoleFrame
 	App    AppView
 	Secret string
-	// New says that the app was just registered.
-	New                     bool
+	// New says that the app was just registered, Webhook that the secret is that of its
+	// webhook.
+	New, Webhook            bool
 	Authorize, Token, Scope string
 	Back                    string
 }
@@ -94,7 +102,8 @@ type ConsoleSecretPage struct {
 func (*ConsoleSecretPage) template() string { return "console-secret" }
 
 // ConsoleAppPage shows an app. Its forms post to its own address, with action: edit,
-// secret, retire, live, test, tester, untester, owner, end, end-all or delete.
+// secret, retire, live, test, tester, untester, owner, end, end-all, webhook or delete.
+// Its script shows what comes from Events.
 type ConsoleAppPage struct {
 	ConsoleFrame
 	App      AppView
@@ -121,15 +130,31 @@ type ConsoleAppPage struct {
 	Testers []TesterRow
 
 	Connections []ConnectionRow
-	// Requests is the address of the app's log of requests; empty where there is none.
-	Requests string
+	// Requests is the address of the app's log of requests, Events that of the stream of
+	// what happens to its connections.
+	Requests, Events string
+	Hook             HookFields
 	// Live is how many of those shown live; Further is the address of the next page.
 	Live    int
 	Further string
 	Flow    string
 }
 
-func (*ConsoleAppPage) template() string { return "console-app" }
+func (*ConsoleAppPage) template() string     { return "console-app" }
+func (*ConsoleAppPage) headers() pageHeaders { return pageHeaders{Scripts: true, Streams: true} }
+
+// HookFields are the fields of the form about an app's webhook. There says that it has one.
+type HookFields struct {
+	There  bool
+	URL    string
+	Events []EventChoice
+}
+
+// EventChoice is a kind of event that can be ticked: connected, refreshed and so on.
+type EventChoice struct {
+	Name string
+	On   bool
+}
 
 // SecretRow is a live secret. Made is a day; Used is none when it was never used.
 type SecretRow struct {
@@ -142,11 +167,24 @@ type TesterRow struct{ ID, Name string }
 
 // ConnectionRow is a connection of an app. State is live, expired or ended.
 type ConnectionRow struct {
-	ID, Account, State              string
+	ID, State string
+	// Account is the name of the account, empty where it is not to be known; Subject is
+	// how the app knows it, and Label what the person calls the connection.
+	Account, Subject, Label         string
 	Made, Refreshed, Expires, Ended Moment
 	// EndedBy is why, as the sentences name it, or in English.
 	EndedBy string
+	// From is the address of the last token or refresh request, or empty.
+	From string
+	// Failed is when a refresh was refused last, if none was answered since, and Failing
+	// why.
+	Failed   Moment
+	Failing  string
+	Expiring bool
 }
+
+// Who is what the row is called: by the account's name, or how the app knows it.
+func (r ConnectionRow) Who() string { return cmp.Or(r.Account, r.Subject) }
 
 // ConsoleAccountsPage lists accounts. It posts to /console/accounts: username and name.
 type ConsoleAccountsPage struct {
@@ -228,24 +266,26 @@ func consoleSamples() []Page {
 	keyed.Auth, keyed.JWKSURI = "private_key_jwt", "https://weathermill.example/jwks.json"
 	presets := []PresetView{{ID: "make", Name: "Make", Here: true}, {ID: "custom"}}
 	checks := []admin.Check{{Name: "home", Done: true, Required: true}, {Name: "redirect_https", Required: true}, {Name: "redirect_loopback", Required: true}, {Name: "connected", Required: true}, {Name: "secret_used", Required: true}, {Name: "profile", Done: true, Required: true}}
+	hook := HookFields{There: true, URL: "https://weathermill.example/hooks", Events: []EventChoice{{"connected", true}, {"refreshed", false}, {"failing", true}, {"expiring", true}, {"ended", true}, {"replayed", true}}}
 	full := ConsoleAppPage{ConsoleFrame: at(operator, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Owner: "Jane Doe", Authorize: "https://auth.example/oauth2/authorize", Token: "https://auth.example/oauth2/token",
 		Info: "https://auth.example/info", Issuer: "https://auth.example", Revoke: "https://auth.example/oauth2/revoke", Scope: "connect", Profile: "oauth2.1", Fields: fields, Tag: "t", HasSecret: true, MayAdd: true,
 		Secrets: []SecretRow{{"3f9a01bc", "2026-05-03", later}, {ID: "77aa01bc", Made: "2026-05-05"}}, Test: true, Checks: checks, Testers: []TesterRow{{jane.ID, "Jane Doe"}},
-		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: sooner, Refreshed: later, Expires: Moment{"2026-11-03", "10:00"}}, {ID: "02", Account: "John Doe", State: "ended", Made: sooner, Ended: later, EndedBy: "console.why_code_replay"}, {ID: "03", Account: "John Doe", State: "expired", Expires: sooner}},
-		Live:        1, Requests: "/console/request?app=x", Further: "/console/app?app=x&before=02", Flow: "sealed"}
-	bare := ConsoleAppPage{ConsoleFrame: at(owner, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Fields: public, Public: true, Problems: []string{"The name of the app is empty."}, Flow: "sealed"}
+		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: sooner, Subject: jane.ID, Label: "for the office", From: "192.0.2.7", Failed: later, Failing: "The scope is wider than what was granted.", Expiring: true, Refreshed: later, Expires: Moment{"2026-11-03", "10:00"}}, {ID: "02", Account: "John Doe", State: "ended", Made: sooner, Ended: later, EndedBy: "console.why_code_replay"}, {ID: "03", Subject: "0f8fad5bd9cb469fa165408f3c5b9a2e1d4c7b6a", State: "expired", Expires: sooner}},
+		Live:        1, Requests: "/console/requests?app=x", Events: "/console/events?app=x", Hook: hook, Further: "/console/app?app=x&before=02", Flow: "sealed"}
+	bare := ConsoleAppPage{ConsoleFrame: at(owner, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Fields: public, Public: true, Events: "/console/events?app=x", Hook: HookFields{Events: hook.Events}, Problems: []string{"The name of the app is empty."}, Flow: "sealed"}
 	review := full
 	review.ConsoleFrame, review.Review, review.Ready, review.Secrets, review.Fields, review.HasSecret = at(owner, "app"), true, true, nil, keyed, false
 	registered := full
 	registered.Registered, registered.Test = true, false
 	return []Page{
 		&ConsolePage{ConsoleFrame: ConsoleFrame{Account: jane, At: "apps"}}, &ConsolePage{ConsoleFrame: owner},
-		&ConsolePage{ConsoleFrame: operator, Search: "mill", Mine: true, Further: true, Next: "/console?after=x", Apps: []ConsoleAppRow{{App: app, Owner: "Jane Doe", Test: true}, {App: app, Registered: true}}},
+		&ConsolePage{ConsoleFrame: operator, Explain: true, Search: "mill", Mine: true, Further: true, Next: "/console?after=x", Apps: []ConsoleAppRow{{App: app, Owner: "Jane Doe", Test: true}, {App: app, Registered: true}}},
 		&ConsolePage{ConsoleFrame: operator, Search: "mill"},
 		&ConsoleNewPage{ConsoleFrame: at(owner, "new"), Presets: presets, Preset: "make", Fields: fresh, Flow: "sealed"},
 		&ConsoleNewPage{ConsoleFrame: at(owner, "new"), Presets: presets, Preset: "zapier", Fill: true, Fields: fresh, Problems: []string{"An app needs a scope."}, Flow: "sealed"},
 		&ConsoleSecretPage{ConsoleFrame: at(owner, "app"), App: app, Secret: "sym_secret_sample", New: true, Authorize: "https://auth.example/oauth2/authorize", Token: "https://auth.example/oauth2/token", Scope: "connect", Back: "/console/app?app=x"},
 		&ConsoleSecretPage{ConsoleFrame: at(owner, "app"), App: app, Secret: "sym_secret_sample", Back: "/console/app?app=x"},
+		&ConsoleSecretPage{ConsoleFrame: at(owner, "app"), App: app, Secret: "whsec_sample", Webhook: true, Back: "/console/app?app=x#webhook"},
 		&full, &bare, &review, &registered,
 		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Flow: "sealed"},
 		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Search: "j", Further: true, Next: "/console/accounts?after=j", Problems: []string{"The username is taken."}, Accounts: []ConsoleAccountRow{{Account: jane, Operator: true, Address: "/console/account?id=x"}, {Account: jane, Locked: true, Address: "/console/account?id=x"}}, Flow: "sealed"},

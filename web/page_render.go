@@ -289,6 +289,9 @@ func (p pageHeaders) set(h http.Header) {
 	if p.Scripts {
 		csp += "; script-src 'self'"
 	}
+	if p.Streams {
+		csp += "; connect-src 'self'"
+	}
 	if !p.Leads {
 		csp += "; form-action 'self'"
 	}

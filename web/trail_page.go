@@ -21,7 +21,8 @@ type TrailLinks struct {
 // TrailPage lists the last requests of an app. It loads itself again when it is Live.
 type TrailPage struct {
 	TrailLinks
-	prefix string // of our paths
+	Console ConsoleFrame
+	prefix  string // of our paths
 	// App is whose requests they are; Named is not set for those that named none.
 	App   AppView
 	Named bool
@@ -81,6 +82,7 @@ func with(path string, q url.Values) string {
 type TrailEntryPage struct {
 	TrailView
 	TrailLinks
+	Console ConsoleFrame
 }
 
 func (*TrailEntryPage) template() string     { return "trail-entry" }
@@ -94,8 +96,8 @@ const trailRefresh = "3"
 
 // trailPage shows the last requests of an app, or, where app is nil, those that named
 // none. Whoever calls it has looked whether the person may see them.
-func (h *Handler) trailPage(w http.ResponseWriter, r *http.Request, ev *event, app *symbolon.App, links TrailLinks) error {
-	p := &TrailPage{TrailLinks: links, prefix: h.prefix, Off: h.Trail == nil}
+func (h *Handler) trailPage(w http.ResponseWriter, r *http.Request, ev *event, app *symbolon.App, links TrailLinks, frame ConsoleFrame) error {
+	p := &TrailPage{TrailLinks: links, Console: frame, prefix: h.prefix, Off: h.Trail == nil}
 	q := symbolon.TrailQuery{Limit: trailRows + 1}
 	if app != nil {
 		p.App, p.Named, q.Client = NewAppView(app), true, app.ID
@@ -133,12 +135,12 @@ func (h *Handler) trailPage(w http.ResponseWriter, r *http.Request, ev *event, a
 
 // trailEntryPage explains a request, which TrailEntry returned. Whoever calls it has
 // looked whether the person may see the entry's app, or is an operator where it has none.
-func (h *Handler) trailEntryPage(w http.ResponseWriter, r *http.Request, ev *event, entry *symbolon.TrailEntry, links TrailLinks) error {
+func (h *Handler) trailEntryPage(w http.ResponseWriter, r *http.Request, ev *event, entry *symbolon.TrailEntry, links TrailLinks, frame ConsoleFrame) error {
 	connection, err := h.trailConnection(r.Context(), entry)
 	if err != nil {
 		return err
 	}
-	h.render(w, r, ev, http.StatusOK, &TrailEntryPage{TrailView: NewTrailView(entry, connection), TrailLinks: links})
+	h.render(w, r, ev, http.StatusOK, &TrailEntryPage{TrailView: NewTrailView(entry, connection), TrailLinks: links, Console: frame})
 	return nil
 }
 

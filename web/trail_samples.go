@@ -9,6 +9,7 @@ import (
 // trailSamples are the pages about the requests of an app, in every shape.
 func trailSamples() []Page {
 	links := TrailLinks{List: "/console/requests?app=sym_app_sample", Entry: "/console/request", Back: "/console"}
+	frame := ConsoleFrame{Account: AccountView{Name: "Jane Doe"}, Operator: true, MayRegister: true, At: "app"}
 	app := AppView{ID: "sym_app_sample", Name: "Weather Mill"}
 	entry := symbolon.TrailEntry{
 		RequestID: "GBIQKG3XK2HDR5CZTSCVTR2M2Q", At: time.Unix(1_800_000_000, 0), Micros: 812, Client: "sym_app_sample", Endpoint: "token", Route: "/token", Method: "POST",
@@ -36,12 +37,12 @@ func trailSamples() []Page {
 	ended := symbolon.Connection{EndedAt: entry.At, EndedBy: symbolon.ByApp, Seq: 4, RefreshedAt: entry.At}
 	rows := []TrailView{NewTrailView(&entry, nil), NewTrailView(&good, nil)}
 	return []Page{
-		&TrailPage{TrailLinks: links, App: app, Named: true, Rows: rows, last: 7},
-		&TrailPage{TrailLinks: links, App: app, Named: true, Rows: rows, Failed: true, Live: true, last: 7},
-		&TrailPage{TrailLinks: links, App: app, Named: true, Failed: true},
-		&TrailPage{TrailLinks: links, App: app, Named: true},
-		&TrailPage{TrailLinks: links, Off: true},
-		&TrailEntryPage{TrailView: NewTrailView(&entry, &ended), TrailLinks: links},
-		&TrailEntryPage{TrailView: NewTrailView(&good, nil), TrailLinks: links},
+		&TrailPage{TrailLinks: links, Console: frame, App: app, Named: true, Rows: rows, last: 7},
+		&TrailPage{TrailLinks: links, Console: frame, App: app, Named: true, Rows: rows, Failed: true, Live: true, last: 7},
+		&TrailPage{TrailLinks: links, Console: frame, App: app, Named: true, Failed: true},
+		&TrailPage{TrailLinks: links, Console: frame, App: app, Named: true},
+		&TrailPage{TrailLinks: links, Console: frame, Off: true},
+		&TrailEntryPage{TrailView: NewTrailView(&entry, &ended), TrailLinks: links, Console: frame},
+		&TrailEntryPage{TrailView: NewTrailView(&good, nil), TrailLinks: links, Console: frame},
 	}
 }

@@ -447,7 +447,7 @@ func TestTrailPages(t *testing.T) {
 		return w, w.Body.String()
 	}
 	list := func(w http.ResponseWriter, r *http.Request, ev *event) error {
-		return f.handler.trailPage(w, r, ev, &f.app, links)
+		return f.handler.trailPage(w, r, ev, &f.app, links, ConsoleFrame{})
 	}
 	w, page := show("/console/requests?app=x", list)
 	if !strings.Contains(page, "/console/request?id="+bad.RequestID) || !strings.Contains(page, "/console/requests?app=x&amp;live=1") || w.Header().Get("Refresh") != "" {
@@ -457,12 +457,12 @@ func TestTrailPages(t *testing.T) {
 		t.Error(w.Header(), page)
 	}
 	if _, page = show("/console/requests", func(w http.ResponseWriter, r *http.Request, ev *event) error {
-		return f.handler.trailPage(w, r, ev, nil, links)
+		return f.handler.trailPage(w, r, ev, nil, links, ConsoleFrame{})
 	}); strings.Contains(page, bad.RequestID) {
 		t.Error("what is of an app is shown as of none")
 	}
 	_, page = show("/console/request", func(w http.ResponseWriter, r *http.Request, ev *event) error {
-		return f.handler.trailEntryPage(w, r, ev, bad, links)
+		return f.handler.trailEntryPage(w, r, ev, bad, links, ConsoleFrame{})
 	})
 	if !strings.Contains(page, "<mark") || !strings.Contains(page, "RFC 6749 §4.1.3") || strings.Contains(page, f.secret) {
 		t.Error(page)
