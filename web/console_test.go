@@ -63,7 +63,7 @@ func TestConsoleFromPresetToConnection(t *testing.T) {
 	if resp.StatusCode != 200 || found == nil || resp.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v %.2000s", resp.StatusCode, resp.Header, page)
 	}
-	id := regexp.MustCompile(`<dt>client_id</dt><dd><code>([a-z0-9_]+)</code>`).FindStringSubmatch(page)[1]
+	id := regexp.MustCompile(`<dt>(?:<code>)?client_id(?:</code>)?</dt><dd><code>([a-z0-9_]+)</code>`).FindStringSubmatch(page)[1]
 	app := a.theApp(id)
 	if app.Owner != jane || !app.CheckSecret(found[1]) || !app.RequirePKCE || len(app.RedirectURIs) != 2 || app.Settings.Status != symbolon.StatusTest || !app.Sandbox {
 		t.Errorf("%+v", app)
