@@ -37,7 +37,13 @@ func (f *fixture) stream(t *testing.T) *stream {
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, "GET", f.URL+"/watch", nil)
 	check(t, err)
-	resp, err := f.Client().Do(r)
+	return streamOf(ctx, t, cancel, r)
+}
+
+// streamOf sends a request for a stream, and reads it until ctx ends.
+func streamOf(ctx context.Context, t *testing.T, leave func(), r *http.Request) *stream {
+	t.Helper()
+	resp, err := http.DefaultTransport.RoundTrip(r)
 	check(t, err)
 	events := make(chan [2]string)
 	go func() {
@@ -57,7 +63,7 @@ func (f *fixture) stream(t *testing.T) *stream {
 			}
 		}
 	}()
-	return &stream{resp, events, cancel}
+	return &stream{resp, events, leave}
 }
 
 func (s *stream) next(t *testing.T, want symbolon.EventKind) happeningView {
