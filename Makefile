@@ -19,7 +19,7 @@ TESTFLAGS ?=
 # the tests start hundreds.
 export GORACE ?= atexit_sleep_ms=0
 
-.PHONY: run build install test test-long check setup fuzz bench bench-scale clean help
+.PHONY: run build install test test-long check setup fuzz screenshots bench bench-scale clean help
 
 run: build
 	@exec $(PROGRAM) demo --listen $(LISTEN) --data $(DATA)
@@ -50,6 +50,10 @@ setup:
 fuzz:
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz
 
+# Pictures of every page, for docs/screenshots.
+screenshots:
+	SYMBOLON_PICTURES=1 $(GO) test -count=1 -run '^TestPictures$$' ./web
+
 bench: build
 	$(GO) run ./bench
 
@@ -70,6 +74,7 @@ help:
 	@echo 'make check      gofmt and vet only'
 	@echo 'make setup      only install what the tests need'
 	@echo 'make fuzz       every fuzz target for FUZZTIME ($(FUZZTIME))'
+	@echo 'make screenshots  pictures of every page, into docs/screenshots'
 	@echo 'make bench      measure against a bare handler'
 	@echo 'make bench-scale  measure with 10,000 to 10,000,000 connections, and write docs/scale.md'
 	@echo 'make clean      remove what was built, the demo'"'"'s data and the tools'

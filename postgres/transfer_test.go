@@ -38,6 +38,9 @@ func TestEveryColumnIsCarried(t *testing.T) {
 		"mark.one smallint 1", "feed.one smallint 1", // there is one row, always
 		"mark.oldest bigint 0",  // of the schema, not of the data
 		"once.made_at bigint 0", // read only while the row is made
+		// A log, which begins anew with the new store.
+		"trail.id bigint 1", "trail.client text 0", "trail.bucket smallint 0", "trail.line text 0", "trail.at bigint 0",
+		"trail.request_id text 0", "trail.size bigint 0", "trail.entry text 0",
 	}
 	kinds := map[symbolon.ColumnKind]string{
 		symbolon.Number: "bigint", symbolon.Truth: "boolean", symbolon.Text: "text", symbolon.Octets: "bytea", symbolon.ID128: "uuid",

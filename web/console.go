@@ -290,12 +290,12 @@ func (h *Handler) showConsoleNew(w http.ResponseWriter, r *http.Request, ev *eve
 func (h *Handler) scopeChoices(app *symbolon.App, chosen map[string]bool) []ScopeChoice {
 	var list []ScopeChoice
 	for _, s := range h.admin.Offered() {
-		list = append(list, ScopeChoice{Name: s.Name, Description: s.Description, On: chosen[s.Name]})
+		list = append(list, ScopeChoice{h.offered(&s), chosen[s.Name]})
 	}
 	if app != nil {
 		for _, name := range app.Scope {
 			if !slices.ContainsFunc(list, func(c ScopeChoice) bool { return c.Name == name }) {
-				list = append(list, ScopeChoice{Name: name, Description: h.scopes[name], On: chosen[name]})
+				list = append(list, ScopeChoice{h.scopeView(name, false), chosen[name]})
 			}
 		}
 	}

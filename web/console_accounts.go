@@ -214,7 +214,7 @@ func (h *Handler) consoleScopesPage(w http.ResponseWriter, r *http.Request, ev *
 	}
 	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes")}
 	for _, s := range h.admin.Offered() {
-		p.Scopes = append(p.Scopes, ScopeView{Name: s.Name, Description: s.Description})
+		p.Scopes = append(p.Scopes, h.offered(&s))
 	}
 	for _, name := range slices.Sorted(maps.Keys(h.Settings)) {
 		p.Settings = append(p.Settings, SettingRow{Name: name, Value: h.Settings[name]})

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
@@ -68,11 +67,7 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 	}
 	for i := range app.Secrets {
 		secret := &app.Secrets[i]
-		row := SecretRow{ID: secret.ID, Made: day(secret.CreatedAt)}
-		if !secret.UsedAt.IsZero() {
-			row.Used = minute(secret.UsedAt)
-		}
-		p.Secrets = append(p.Secrets, row)
+		p.Secrets = append(p.Secrets, SecretRow{ID: secret.ID, Made: day(secret.CreatedAt), Used: newMoment(secret.UsedAt)})
 	}
 	for _, id := range s.TestAccounts {
 		p.Testers = append(p.Testers, TesterRow{ID: string(id), Name: h.nameOf(r, id)})
@@ -107,8 +102,12 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 	return nil
 }
 
-// minute is a time as pages show it, in UTC.
-func minute(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04") }
+// reasonKeys are what the sentences call the reasons for which connections end.
+var reasonKeys = map[symbolon.Reason]string{
+	symbolon.ByApp: "console.why_app", symbolon.ByOperator: "console.why_operator", symbolon.ByCodeReplay: "console.why_code_replay",
+	symbolon.BySignOut: "console.why_sign_out", symbolon.ByNewer: "console.why_newer", symbolon.ByPerson: "console.why_person",
+	symbolon.ByRefreshReplay: "console.why_refresh_replay", symbolon.ByPassword: "console.why_password", symbolon.ByMass: "console.why_mass",
+}
 
 // risky are what may be done to an app only by who has just signed in.
 var risky = []string{"secret", "retire", "live", "end-all", "delete", "owner", "webhook"}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,18 +101,16 @@ func (h *Handler) consoleWatch(w http.ResponseWriter, r *http.Request, ev *event
 func (h *Handler) connectionRow(r *http.Request, v *consoleVisitor, app *symbolon.App, c *symbolon.Connection, names map[symbolon.AccountID]string) ConnectionRow {
 	health := h.Engine.Health(c)
 	row := ConnectionRow{
-		ID: c.ID.String(), Subject: h.Engine.SubjectOf(app, c.Account), State: health.State, Label: c.Label, Made: minute(c.CreatedAt),
-		Refreshed: minute(c.RefreshedAt), Expires: day(c.ExpiresAt), EndedBy: string(c.EndedBy), Expiring: health.Expiring, Failing: health.Failure.Why,
+		ID: c.ID.String(), Subject: h.Engine.SubjectOf(app, c.Account), State: health.State, Label: c.Label, Made: newMoment(c.CreatedAt),
+		Refreshed: newMoment(c.RefreshedAt), Expires: newMoment(c.ExpiresAt), EndedBy: cmp.Or(reasonKeys[c.EndedBy], string(c.EndedBy)), Expiring: health.Expiring, Failing: health.Failure.Why,
 	}
 	if row.Failing != "" {
-		row.Failed = minute(health.Failure.At)
+		row.Failed = newMoment(health.Failure.At)
 	}
 	if c.UsedFrom.IsValid() {
 		row.From = c.UsedFrom.String()
 	}
-	if !c.EndedAt.IsZero() {
-		row.Ended = minute(c.EndedAt)
-	}
+	row.Ended = newMoment(c.EndedAt)
 	if v.who.Operator || !app.Settings.OpenID.Pairwise {
 		// To the owner of an app with pairwise subjects a person is the one name that
 		// the app has for them.

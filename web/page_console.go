@@ -63,8 +63,8 @@ type AppFields struct {
 
 // ScopeChoice is a scope that can be ticked.
 type ScopeChoice struct {
-	Name, Description string
-	On                bool
+	ScopeView
+	On bool
 }
 
 // PresetView is a platform to choose. Name is empty for the one that is none.
@@ -156,8 +156,11 @@ type EventChoice struct {
 	On   bool
 }
 
-// SecretRow is a live secret. Used is empty when it was never used.
-type SecretRow struct{ ID, Made, Used string }
+// SecretRow is a live secret. Made is a day; Used is none when it was never used.
+type SecretRow struct {
+	ID, Made string
+	Used     Moment
+}
 
 // TesterRow is an account that may connect an app in test.
 type TesterRow struct{ ID, Name string }
@@ -167,14 +170,17 @@ type ConnectionRow struct {
 	ID, State string
 	// Account is the name of the account, empty where it is not to be known; Subject is
 	// how the app knows it, and Label what the person calls the connection.
-	Account, Subject, Label                  string
-	Made, Refreshed, Expires, Ended, EndedBy string
+	Account, Subject, Label         string
+	Made, Refreshed, Expires, Ended Moment
+	// EndedBy is why, as the sentences name it, or in English.
+	EndedBy string
 	// From is the address of the last token or refresh request, or empty.
 	From string
 	// Failed is when a refresh was refused last, if none was answered since, and Failing
 	// why.
-	Failed, Failing string
-	Expiring        bool
+	Failed   Moment
+	Failing  string
+	Expiring bool
 }
 
 // Who is what the row is called: by the account's name, or how the app knows it.
@@ -209,7 +215,7 @@ type ConsoleAccountPage struct {
 	Tag      string
 	// Self says that it is the person's own, Factors that it has second ones.
 	IsOperator, Locked, Self, HasPassword, Factors bool
-	Made                                           string
+	Made                                           string // a day
 	Address                                        string
 	// Live is how many of its connections live, 50 at most.
 	Live int
@@ -250,8 +256,9 @@ func consoleSamples() []Page {
 	owner := ConsoleFrame{Account: jane, MayRegister: true, At: "apps"}
 	operator := ConsoleFrame{Account: jane, MayRegister: true, Operator: true, At: "apps"}
 	at := func(f ConsoleFrame, at string) ConsoleFrame { f.At = at; return f }
+	sooner, later := Moment{"2026-05-03", "10:00"}, Moment{"2026-05-04", "10:00"}
 	fields := AppFields{Name: "Weather Mill", Home: "https://weathermill.example/", RedirectURIs: "https://www.make.com/oauth/cb/app", Auth: "client_secret",
-		RequirePKCE: true, KeepRefresh: true, Scopes: []ScopeChoice{{Name: "connect", Description: "allows connection to resources", On: true}, {Name: "x"}}}
+		RequirePKCE: true, KeepRefresh: true, Scopes: []ScopeChoice{{ScopeView{Name: "connect", Description: "allows connection to resources"}, true}, {ScopeView: ScopeView{Name: "x"}}}}
 	fresh := fields
 	fresh.New = true
 	public, keyed := fields, fields
@@ -262,8 +269,8 @@ func consoleSamples() []Page {
 	hook := HookFields{There: true, URL: "https://weathermill.example/hooks", Events: []EventChoice{{"connected", true}, {"refreshed", false}, {"failing", true}, {"expiring", true}, {"ended", true}, {"replayed", true}}}
 	full := ConsoleAppPage{ConsoleFrame: at(operator, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Owner: "Jane Doe", Authorize: "https://auth.example/oauth2/authorize", Token: "https://auth.example/oauth2/token",
 		Info: "https://auth.example/info", Issuer: "https://auth.example", Revoke: "https://auth.example/oauth2/revoke", Scope: "connect", Profile: "oauth2.1", Fields: fields, Tag: "t", HasSecret: true, MayAdd: true,
-		Secrets: []SecretRow{{"3f9a01bc", "3 May 2026", "4 May 2026, 10:00"}, {"77aa01bc", "5 May 2026", ""}}, Test: true, Checks: checks, Testers: []TesterRow{{jane.ID, "Jane Doe"}},
-		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: "3 May 2026, 10:00", Subject: jane.ID, Label: "for the office", From: "192.0.2.7", Failed: "4 May 2026, 11:00", Failing: "The scope is wider than what was granted.", Expiring: true, Refreshed: "4 May 2026, 10:00", Expires: "3 November 2026"}, {ID: "02", Account: "John Doe", State: "ended", Made: "3 May 2026, 10:00", Ended: "4 May 2026, 10:00", EndedBy: "authorization code replayed"}, {ID: "03", Subject: "0f8fad5bd9cb469fa165408f3c5b9a2e1d4c7b6a", State: "expired", Expires: "3 May 2026"}},
+		Secrets: []SecretRow{{"3f9a01bc", "2026-05-03", later}, {ID: "77aa01bc", Made: "2026-05-05"}}, Test: true, Checks: checks, Testers: []TesterRow{{jane.ID, "Jane Doe"}},
+		Connections: []ConnectionRow{{ID: "01", Account: "Jane Doe", State: "live", Made: sooner, Subject: jane.ID, Label: "for the office", From: "192.0.2.7", Failed: later, Failing: "The scope is wider than what was granted.", Expiring: true, Refreshed: later, Expires: Moment{"2026-11-03", "10:00"}}, {ID: "02", Account: "John Doe", State: "ended", Made: sooner, Ended: later, EndedBy: "console.why_code_replay"}, {ID: "03", Subject: "0f8fad5bd9cb469fa165408f3c5b9a2e1d4c7b6a", State: "expired", Expires: sooner}},
 		Live:        1, Requests: "/console/requests?app=x", Events: "/console/events?app=x", Hook: hook, Further: "/console/app?app=x&before=02", Flow: "sealed"}
 	bare := ConsoleAppPage{ConsoleFrame: at(owner, "app"), App: app, ClientID: app.ID, Address: "/console/app?app=x", Fields: public, Public: true, Events: "/console/events?app=x", Hook: HookFields{Events: hook.Events}, Problems: []string{"The name of the app is empty."}, Flow: "sealed"}
 	review := full
@@ -282,11 +289,11 @@ func consoleSamples() []Page {
 		&full, &bare, &review, &registered,
 		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Flow: "sealed"},
 		&ConsoleAccountsPage{ConsoleFrame: at(operator, "accounts"), Search: "j", Further: true, Next: "/console/accounts?after=j", Problems: []string{"The username is taken."}, Accounts: []ConsoleAccountRow{{Account: jane, Operator: true, Address: "/console/account?id=x"}, {Account: jane, Locked: true, Address: "/console/account?id=x"}}, Flow: "sealed"},
-		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, IsOperator: true, HasPassword: true, Factors: true, Made: "3 May 2026", Address: "/console/account?id=x", Live: 2, Apps: []AppView{app}, Flow: "sealed"},
-		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Locked: true, Made: "3 May 2026", Address: "/console/account?id=x", Problems: []string{"Type it."}, Flow: "sealed"},
-		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Self: true, Made: "3 May 2026", Address: "/console/account?id=x", Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, IsOperator: true, HasPassword: true, Factors: true, Made: "2026-05-03", Address: "/console/account?id=x", Live: 2, Apps: []AppView{app}, Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Locked: true, Made: "2026-05-03", Address: "/console/account?id=x", Problems: []string{"Type it."}, Flow: "sealed"},
+		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Self: true, Made: "2026-05-03", Address: "/console/account?id=x", Flow: "sealed"},
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Back: "/console/account?id=x"},
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Reset: true, Back: "/console/account?id=x"},
-		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: []ScopeView{{Name: "connect", Description: "allows connection"}}, Settings: []SettingRow{{"base_url", "https://auth.example"}}},
+		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: []ScopeView{{Name: "connect", Description: "allows connection to resources"}}, Settings: []SettingRow{{"base_url", "https://auth.example"}}},
 	}
 }

@@ -141,6 +141,8 @@ func (p *Pages) funcs(text *texts) template.FuncMap {
 		"passage":  func(s string) template.HTML { return isolate(clean(s, maxPassage)) },
 		"headline": text.headline,
 		"day":      text.day,
+		"moment":   text.moment,
+		"english":  text.english,
 		"scope":    text.scope,
 		"service":  func() string { return p.Name() },
 		"look":     func() lookView { return p.lookView() },

@@ -32,6 +32,11 @@ func ScopeLanguage(name string) (scope, lang string) {
 	return name, ""
 }
 
+// offered is a scope that the console offers, with what was said of it in each language.
+func (h *Handler) offered(s *symbolon.Scope) ScopeView {
+	return ScopeView{Name: s.Name, Description: s.Description, Local: h.translated[s.Name]}
+}
+
 // scopeView is a scope for a page, with what was said of it in each language.
 func (h *Handler) scopeView(name string, isNew bool) ScopeView {
 	return ScopeView{Name: name, Description: h.scopes[name], Local: h.translated[name], New: isNew}

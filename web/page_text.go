@@ -85,6 +85,24 @@ func (t *texts) said(s string) (template.HTML, error) {
 	return isolate(clean(s, maxSentence)), nil
 }
 
+// english is said for what the engine and package admin say to developers, in English: what
+// is no key is marked as such, for screen readers and for pages in another language.
+func (t *texts) english(s string) (template.HTML, error) {
+	if t.known(s) {
+		return t.markup(s)
+	}
+	text := isolate(clean(s, maxPassage))
+	if t.fallback == nil {
+		return text, nil
+	}
+	return `<span lang="en" dir="ltr">` + text + `</span>`, nil
+}
+
+// moment writes a time out, in UTC.
+func (t *texts) moment(m Moment) (template.HTML, error) {
+	return t.markup("account.moment", "day", m.Day, "clock", m.Clock)
+}
+
 // scope says what a scope allows; "" when nobody said it.
 func (t *texts) scope(s ScopeView) (template.HTML, error) {
 	tag := t.tag

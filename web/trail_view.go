@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -38,6 +39,9 @@ type TrailView struct {
 	Sent []SentView
 	More int
 }
+
+// Stamp is When as HTML has it.
+func (v TrailView) Stamp() string { return strings.Replace(v.When, " UTC", "Z", 1) }
 
 // ComparedView is something that came beside what was expected, with what differs marked
 // in both where they are to be the same.
