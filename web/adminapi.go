@@ -256,7 +256,7 @@ func (h *Handler) adminCreateApp(ctx context.Context, r *adminRequest) (any, err
 		return nil, err
 	}
 	app.ID = symbolon.NewClientID() // by which the secret of a webhook is kept
-	hook, err := h.hookSecret(&app, &body.AppEdit)
+	hook, err := body.WebhookSecret(h.Ring, &app, h.Engine.Now())
 	if err != nil {
 		return nil, err
 	}

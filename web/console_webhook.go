@@ -7,17 +7,7 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
-	"github.com/symbolon/symbolon/webhook"
 )
-
-// hookSecret makes the secret of a webhook that has none, or another one where it is asked
-// for, and returns it, to be shown once; otherwise nothing.
-func (h *Handler) hookSecret(app *symbolon.App, edit *admin.AppEdit) (string, error) {
-	if hook := app.Settings.Webhook; hook == nil || len(hook.Secret) > 0 && !edit.RotateWebhookSecret {
-		return "", nil
-	}
-	return webhook.NewSecret(h.Ring, app, h.Engine.Now())
-}
 
 // changeApp changes an app, and returns the secret of its webhook if one was made.
 func (h *Handler) changeApp(ctx context.Context, who admin.Actor, id symbolon.ClientID, tag string, edit *admin.AppEdit) (app *symbolon.App, secret string, err error) {
@@ -26,7 +16,7 @@ func (h *Handler) changeApp(ctx context.Context, who admin.Actor, id symbolon.Cl
 			return err
 		}
 		var err error
-		secret, err = h.hookSecret(app, edit)
+		secret, err = edit.WebhookSecret(h.Ring, app, h.Engine.Now())
 		return err
 	})
 	return app, secret, err

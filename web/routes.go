@@ -115,31 +115,36 @@ func (h *Handler) table() map[string]*route {
 	table := make(map[string]*route, len(routes))
 	for i := range routes {
 		r := &routes[i]
-		var methods []string
-		if r.get != nil {
-			methods = append(methods, http.MethodGet)
-			if r.kind == people || r.kind == browser {
-				methods = append(methods, http.MethodHead)
-			}
-		}
-		if r.post != nil {
-			methods = append(methods, http.MethodPost)
-		}
-		if r.put != nil {
-			methods = append(methods, http.MethodPut)
-		}
-		if r.delete != nil {
-			methods = append(methods, http.MethodDelete)
-		}
-		if r.patch != nil {
-			methods = append(methods, http.MethodPatch)
-		}
-		r.methods = strings.Join(methods, ", ")
+		r.methods = r.allow()
 		for _, path := range h.paths(r.path) {
 			table[path] = r
 		}
 	}
 	return table
+}
+
+// allow is what the route takes, as the header Allow says it.
+func (r *route) allow() string {
+	var methods []string
+	if r.get != nil {
+		methods = append(methods, http.MethodGet)
+		if r.kind == people || r.kind == browser {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	if r.post != nil {
+		methods = append(methods, http.MethodPost)
+	}
+	if r.put != nil {
+		methods = append(methods, http.MethodPut)
+	}
+	if r.delete != nil {
+		methods = append(methods, http.MethodDelete)
+	}
+	if r.patch != nil {
+		methods = append(methods, http.MethodPatch)
+	}
+	return strings.Join(methods, ", ")
 }
 
 // paths are those under which a route is found. An issuer with a path has it in
