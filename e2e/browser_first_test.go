@@ -54,14 +54,14 @@ func testFirstConnection(t *testing.T, b *chromium) {
 	t.Logf("%d clicks", clicks)
 
 	// What is in the way of most: a wrong secret leads to its cause.
-	cmd.Process.Kill()
-	_ = cmd.Wait()
-	cmd = exec.Command(binary, "-symbolon", b.s.base, "-listen", listen, "-id", id, "-secret", "sym_secret_wrong")
-	cmd.Env = environ()
-	must(t, cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); _ = cmd.Wait() })
-	answersAt(t, listen)
-	p.visit(app)
+	other := freePort(t) // the port of a loopback address may differ (RFC 8252 §7.3)
+	wrong := exec.Command(binary, "-symbolon", b.s.base, "-listen", other, "-id", id, "-secret", "sym_secret_wrong")
+	wrong.Env = environ()
+	must(t, wrong.Start())
+	t.Cleanup(func() { wrong.Process.Kill(); _ = wrong.Wait() })
+	answersAt(t, other)
+	p.mayVisit("http://" + other)
+	p.visit("http://" + other)
 	p.reads("No token: invalid_client", "/console/request?id=")
 }
 
