@@ -3,6 +3,7 @@ package trail_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 type slow struct {
 	*storetest.Memory
 	gate   chan struct{}
-	writes int
+	writes atomic.Int64
 }
 
 func (s *slow) Record(ctx context.Context, entries []symbolon.TrailEntry, keep int) error {
@@ -25,7 +26,7 @@ func (s *slow) Record(ctx context.Context, entries []symbolon.TrailEntry, keep i
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	s.writes++
+	s.writes.Add(1)
 	return s.Memory.Record(ctx, entries, keep)
 }
 
@@ -58,8 +59,8 @@ func TestRecordNeverWaits(t *testing.T) {
 			r.Record(entry(n))
 		}
 		time.Sleep(time.Second)
-		if store.writes != 1 {
-			t.Errorf("100 entries took %d writes, want 1", store.writes)
+		if n := store.writes.Load(); n != 1 {
+			t.Errorf("100 entries took %d writes, want 1", n)
 		}
 		r.Record(entry(1000)) // before the end, and written at it
 		stop()
