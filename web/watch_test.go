@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +17,14 @@ import (
 func watched(t *testing.T) *fixture {
 	t.Helper()
 	f := newFixture(t)
-	// Much shorter than the stream lives.
-	f.Config.ReadTimeout, f.Config.WriteTimeout = 150*time.Millisecond, 150*time.Millisecond
 	f.handler.routes["/watch"] = &route{path: "/watch", get: func(w http.ResponseWriter, r *http.Request, ev *event) error {
 		return f.handler.watchConnections(w, r, ev, f.app.ID)
 	}}
+	// Much shorter than the stream lives.
+	f.Server = httptest.NewUnstartedServer(f.handler)
+	f.Config.ReadTimeout, f.Config.WriteTimeout = 150*time.Millisecond, 150*time.Millisecond
+	f.Start()
+	t.Cleanup(f.Close)
 	return f
 }
 
