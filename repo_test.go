@@ -152,6 +152,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"cmd/symbolon":     {ours: []string{".", "admin", "fetch", "mail", "outbox", "upstream", "seal", "jwt", "oauth", "oidc", "signin", "sqlite", "postgres", "move", "metrics", "trail", "traces", "web", "webhook"}, others: []string{"github.com/alecthomas/kong", "github.com/pelletier/go-toml/v2", "golang.org/x/sys/unix", "golang.org/x/term"}},
 		// What APIs import has none of our packages, so that it can promise what they do not.
 		"bearer":           {others: []string{"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/json"}},
+		"docs/first-app":   {},
 		"docs/example-api": {ours: []string{"bearer"}},
 		"docs/handoff":     {others: []string{"github.com/go-jose/go-jose/v4"}},
 

@@ -72,6 +72,7 @@ var browserTests = []struct {
 	{"Apache", testApache},
 	{"Apache with a key", testApacheWithAKey},
 	{"console", testConsole},
+	{"first_connection", testFirstConnection},
 }
 
 // TestBrowser runs browserTests in one Chromium against one demo.

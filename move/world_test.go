@@ -57,6 +57,7 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 	must(t, err)
 	for _, name := range []string{"jane", "john", "gone", "éva\u0301"} {
 		a := symbolon.Account{ID: symbolon.NewAccountID(), Username: name, Name: "N. " + name, Password: "$argon2id$", CreatedAt: now}
+		a.Identities = []symbolon.Identity{{Issuer: "https://login.example", Subject: name, Name: name + "@example.com", AddedAt: now}}
 		switch name {
 		case "jane":
 			a.ID, a.Operator = w.jane, true

@@ -140,7 +140,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h.scopes[oauth.ScopeAdmin], h.scopes[oauth.ScopeApps] = adminSentence, appsSentence
 	h.admin = &admin.Service{
-		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.Scopes, Registering: h.Registering,
+		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.spoken(), Registering: h.Registering,
 		End: h.Engine.End, Changed: h.Engine.ChangedEverywhere, Hash: h.Hasher.Hash,
 	}
 	h.letters = newLetters()

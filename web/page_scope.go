@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -35,6 +36,15 @@ func ScopeLanguage(name string) (scope, lang string) {
 // offered is a scope that the console offers, with what was said of it in each language.
 func (h *Handler) offered(s *symbolon.Scope) ScopeView {
 	return ScopeView{Name: s.Name, Description: s.Description, Local: h.translated[s.Name]}
+}
+
+// spoken are the scopes that there are, without the names of their sentences in other
+// languages, which are none.
+func (h *Handler) spoken() []symbolon.Scope {
+	return slices.DeleteFunc(slices.Clone(h.Scopes), func(s symbolon.Scope) bool {
+		_, lang := ScopeLanguage(s.Name)
+		return lang != ""
+	})
 }
 
 // scopeView is a scope for a page, with what was said of it in each language.

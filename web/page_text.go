@@ -91,7 +91,7 @@ func (t *texts) english(s string) (template.HTML, error) {
 	if t.known(s) {
 		return t.markup(s)
 	}
-	text := isolate(clean(s, maxPassage))
+	text := isolate(clean(s, maxSentence))
 	if t.fallback == nil {
 		return text, nil
 	}

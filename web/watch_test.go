@@ -17,14 +17,15 @@ import (
 func watched(t *testing.T) *fixture {
 	t.Helper()
 	f := newFixture(t)
+	// A server whose deadlines are much shorter than the stream lives.
+	impatient := httptest.NewUnstartedServer(f.handler)
+	impatient.Config.ReadTimeout, impatient.Config.WriteTimeout = 150*time.Millisecond, 150*time.Millisecond
 	f.handler.routes["/watch"] = &route{path: "/watch", get: func(w http.ResponseWriter, r *http.Request, ev *event) error {
 		return f.handler.watchConnections(w, r, ev, f.app.ID)
 	}}
-	// Much shorter than the stream lives.
-	f.Server = httptest.NewUnstartedServer(f.handler)
-	f.Config.ReadTimeout, f.Config.WriteTimeout = 150*time.Millisecond, 150*time.Millisecond
-	f.Start()
-	t.Cleanup(f.Close)
+	impatient.Start()
+	t.Cleanup(impatient.Close)
+	f.Server = impatient
 	return f
 }
 

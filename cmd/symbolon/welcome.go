@@ -36,6 +36,8 @@ func (w *welcome) print(sh *shell, dir string) error {
 	row := func(label, text string) { fmt.Fprintf(&b, "  %s  %s\n", p.dim(fmt.Sprintf("%-10s", label)), text) }
 	fmt.Fprintf(&b, "\n%s\n\n", p.bold("Symbolon is running: the demo, for trying out."))
 	row("playground", p.link(w.BaseURL+"/playground")+"   every request and answer, as it happens")
+	row("console", p.link(w.BaseURL+"/console")+"   register an app of your own; see why a request fails")
+	row("account", p.link(w.BaseURL+"/account")+"   what is connected, and how to end it")
 	row("documents", p.link(w.BaseURL+"/docs"))
 	row("address", w.BaseURL)
 	row("data", dir+"   remove it to begin anew")
