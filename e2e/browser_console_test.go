@@ -34,7 +34,7 @@ func testConsole(t *testing.T, b *chromium) {
 	p.at("Console app")
 	p.reads("in test", "Nobody has connected it yet", "No use is written down yet")
 
-	p.until("the stream", func() bool { return strings.Contains(p.live(), "Watching") })
+	p.until("the stream", func() bool { return strings.HasPrefix(p.live(), "Watching.") })
 
 	q := p.beside()
 	q.mayVisit(a.URL)

@@ -50,7 +50,7 @@
   box.hidden = false;
   say(box.dataset.connecting);
   const source = new EventSource(box.dataset.watch);
-  source.addEventListener("open", () => say(box.dataset.on));
+  source.addEventListener("open", () => say(box.dataset.watching));
   source.addEventListener("error", () => say(source.readyState === EventSource.CLOSED ? box.dataset.off : box.dataset.connecting));
   source.addEventListener("lost", () => say(box.dataset.lost));
   for (const kind of kinds) {
