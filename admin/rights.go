@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
@@ -64,6 +66,8 @@ func (s *Service) operatorOnly(was, app *symbolon.App) error {
 		return no("that an app proves itself by " + string(b.Auth))
 	case b.OpenID.Sector != a.OpenID.Sector && b.OpenID.Sector != "":
 		return no("the sector of an app")
+	case leavesSector(was, app):
+		return denied("an app with pairwise subjects is sent back to https URLs of one host, which is its sector, and does without the device grant; an operator may set others, or another sector")
 	case len(b.Resources) == 0 && len(a.Resources) > 0, len(a.Resources) > 0 && more(b.Resources, a.Resources):
 		return no("which APIs an app may ask tokens for")
 	}
@@ -87,4 +91,36 @@ func (s *Service) operatorOnly(was, app *symbolon.App) error {
 		return denied("the name, the home, new redirect URIs and new scopes of an app that is live are set by an operator here; set it back to test to change them")
 	}
 	return nil
+}
+
+// leavesSector reports whether an app with pairwise subjects would be told, in a way that
+// it had not before, how the apps of its sector know people, although nothing shows that
+// it is one of them: by a redirect URI that is not https at the sector's own host (OpenID
+// Connect Core §8.1), or by the device grant, which has none.
+func leavesSector(was, app *symbolon.App) bool {
+	if !app.Settings.OpenID.Pairwise {
+		return false
+	}
+	sector := app.Settings.OpenID.Sector
+	if hosts := redirectHosts(app); sector == "" && len(hosts) > 0 {
+		sector = hosts[0] // and if there are more, the app is refused for that
+	}
+	known := was.Settings.OpenID.Pairwise && was.Settings.OpenID.Sector == sector
+	if app.MayUse(symbolon.GrantDevice) && !(known && was.MayUse(symbolon.GrantDevice)) && !app.Sandbox {
+		return true
+	}
+	before := redirectHosts(was)
+	for _, uri := range app.RedirectURIs {
+		if known && slices.Contains(was.RedirectURIs, uri) {
+			continue
+		}
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme != "https" && !app.Sandbox {
+			return true
+		}
+		if host := strings.ToLower(u.Hostname()); host != sector && !(known && slices.Contains(before, host)) {
+			return true
+		}
+	}
+	return false
 }

@@ -157,3 +157,53 @@ func TestFaultsInPlainWords(t *testing.T) {
 		t.Errorf("%d faults of an app that breaks several rules of its profile", len(faults))
 	}
 }
+
+// An owner does not come to know people by the names that another's app has for them: the
+// sector goes with the hosts of the redirect URIs, unless an operator has set it (OpenID
+// Connect Core §8.1).
+func TestSectorStaysWithItsHosts(t *testing.T) {
+	d := newDesk(t, admin.ByAnyone)
+	pairwise := app()
+	pairwise.Scope, pairwise.RedirectURIs, pairwise.Settings.OpenID.Pairwise = symbolon.Scopes{"openid"}, []string{"https://victim.example/cb"}, true
+	created, err := d.CreateApp(t.Context(), d.ann, pairwise)
+	d.ok(err)
+	uris := func(list ...string) func(*symbolon.App) error {
+		return func(a *symbolon.App) error { a.RedirectURIs = list; return nil }
+	}
+	for _, list := range [][]string{{"https://evil.example/cb"}, {"https://victim.example/cb", "https://evil.example/cb"}, {"evil.app:/cb"}} {
+		_, err = d.EditApp(t.Context(), d.ann, created.App.ID, "", uris(list...))
+		d.fails(err, symbolon.Denied)
+	}
+	_, err = d.EditApp(t.Context(), d.ann, created.App.ID, "", uris("https://victim.example/cb", "https://victim.example:8443/other"))
+	d.ok(err)
+	// Nor by a redirect URI that has no host, or by a grant without one.
+	aside := pairwise
+	aside.RedirectURIs = []string{"https://victim.example/cb", "com.evil.app:/cb"}
+	_, err = d.CreateApp(t.Context(), d.ann, aside)
+	d.fails(err, symbolon.Denied)
+	aside = pairwise
+	aside.Settings.Grants = []symbolon.GrantType{symbolon.GrantCode, symbolon.GrantDevice}
+	_, err = d.CreateApp(t.Context(), d.ann, aside)
+	d.fails(err, symbolon.Denied)
+	// Without a sector of its own it takes that of its new host.
+	_, err = d.EditApp(t.Context(), d.ann, created.App.ID, "", func(a *symbolon.App) error {
+		a.Settings.OpenID.Sector = ""
+		return uris("https://evil.example/cb")(a)
+	})
+	d.ok(err)
+	moved, err := d.App(t.Context(), d.ann, created.App.ID)
+	d.ok(err)
+	if moved.Settings.OpenID.Sector != "evil.example" {
+		t.Errorf("sector %q", moved.Settings.OpenID.Sector)
+	}
+	// What an operator has set may have hosts of its own, and the owner keeps those.
+	_, err = d.EditApp(t.Context(), d.operators, created.App.ID, "", func(a *symbolon.App) error {
+		a.Settings.OpenID.Sector = "shared.example"
+		return nil
+	})
+	d.ok(err)
+	_, err = d.EditApp(t.Context(), d.ann, created.App.ID, "", uris("https://evil.example/other"))
+	d.ok(err)
+	_, err = d.EditApp(t.Context(), d.ann, created.App.ID, "", uris("https://third.example/cb"))
+	d.fails(err, symbolon.Denied)
+}
