@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/seal"
 )
 
 func TestMask(t *testing.T) {
@@ -178,4 +179,24 @@ func ourWords(run string) bool {
 		}
 	}
 	return false
+}
+
+// What this server makes is known by how it begins, wherever it stands.
+func TestOursAreAll(t *testing.T) {
+	secrets := []string{"sym_secret_", "sym_reg_", "whsec_"}
+	for _, p := range []seal.Prefix{seal.Code, seal.AccessToken, seal.RefreshToken, seal.DeviceCode, seal.Flow, seal.Device, seal.Nonce, seal.Pushed, seal.Play, seal.Away, seal.Reset, seal.Root} {
+		secrets = append(secrets, string(p))
+	}
+	for _, prefix := range secrets {
+		value := prefix + strings.Repeat("x", 43)
+		list, _ := Mask([]Arrived{{In: "query", Name: "redirect_uri", Value: "https://app.example/" + value}, {In: "header", Name: "User-Agent", Value: "curl " + value}})
+		for _, v := range list {
+			if !v.Masked || strings.Contains(v.Value, "xxx") {
+				t.Errorf("%s: %+v", prefix, v)
+			}
+		}
+		if kind := kindOf(value); !strings.Contains(kind, "of this server") {
+			t.Errorf("%s: %s", prefix, kind)
+		}
+	}
 }

@@ -132,12 +132,30 @@ func (h *Handler) adminActor(r *http.Request, ev *event) (admin.Actor, error) {
 	if account == nil {
 		return admin.Actor{}, &httpError{status: http.StatusForbidden, code: accessDenied, description: "The account is locked or gone."}
 	}
+	if r.Method != http.MethodGet && lacksProof(&symbolon.SignedIn{Account: *account, Session: symbolon.Session{ACR: oauth.ACR(&m.Grant)}}) {
+		return admin.Actor{}, tooWeak(account, m, shown.DPoP)
+	}
 	who := h.actor(account)
 	who.Operator = who.Operator && m.Admin
 	if !who.Operator && !m.Apps {
 		return admin.Actor{}, &httpError{status: http.StatusForbidden, code: accessDenied, description: "The account is no operator; for apps of its own, ask for the scope " + oauth.ScopeApps + "."}
 	}
 	return who, nil
+}
+
+// tooWeak refuses a token that was given for less than what protects its account (RFC 9470
+// §3): what the console does not do for a password alone, no app does in its stead.
+func tooWeak(account *symbolon.Account, m *oauth.Managed, dpop bool) error {
+	need := &oauth.SignIn{}
+	for _, acr := range []string{oauth.ACRTwo, oauth.ACRPasskey} {
+		if oauth.Reaches(account, acr) {
+			need.ACR = append(need.ACR, acr)
+		}
+	}
+	return &oauth.Error{
+		Refusal: oauth.InsufficientAuthentication, Client: m.Grant.Client, SignIn: need, Shown: true, DPoP: dpop,
+		Description: "The account is protected by more than a password, and that was not shown when this token was given; begin an authorization request with the acr_values of this challenge.",
+	}
 }
 
 // actor returns an account as one who does something. A sandbox account, as which anyone

@@ -273,6 +273,27 @@ func TestAdminAPIAndAnOperatorWhoIsNoneAnyMore(t *testing.T) {
 	a.wants("disabled", resp, body, 401)
 }
 
+// Whoever has the password alone of an account that more protects gets no further by a
+// token than in the console.
+func TestAdminAPITakesWhatTheConsoleTakes(t *testing.T) {
+	a := newAdminWorld(t)
+	operator, owner := a.token("jane", oauth.ScopeAdmin, a.resource()), a.token("john", oauth.ScopeApps, a.resource())
+	resp, body := a.ask(operator, "GET", "/me", "")
+	a.wants("before there is a passkey", resp, body, 200)
+	for _, id := range []symbolon.AccountID{jane, a.john.ID} {
+		a.edit(id, func(x *symbolon.Account) {
+			x.Factors.Passkeys = []symbolon.Passkey{{ID: []byte(x.ID[:16]), Name: "key", AddedAt: x.CreatedAt}}
+		})
+	}
+	for _, token := range []string{operator, owner} {
+		resp, body = a.ask(token, "POST", "/app/secret?client_id="+a.johns, "")
+		a.wants("by the password alone", resp, body, 401)
+		if how := resp.Header.Get("WWW-Authenticate"); body["error"] != "insufficient_user_authentication" || !strings.Contains(how, `acr_values="`+oauth.ACRPasskey+`"`) {
+			t.Errorf("%v %s", body, how)
+		}
+	}
+}
+
 // An edit of what was changed meanwhile is refused, and that a secret was used is no such
 // change.
 func TestAdminAPITags(t *testing.T) {

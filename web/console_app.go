@@ -259,12 +259,28 @@ func (h *Handler) afterChange(w http.ResponseWriter, r *http.Request, ev *event,
 	return h.showConsoleApp(w, r, ev, v, app, typedApp{}, problems, status)
 }
 
+// riskyEdit reports whether an edit changes where codes are sent to, or by what the app
+// proves itself: whoever may do that may as well have a secret of it.
+func riskyEdit(was *symbolon.App, edit *admin.AppEdit) bool {
+	app := *was
+	if _, _, err := edit.Apply(&app); err != nil {
+		return false // it is refused
+	}
+	return app.Method() != was.Method() || app.Settings.KeysURI != was.Settings.KeysURI ||
+		slices.ContainsFunc(app.RedirectURIs, func(uri string) bool { return !slices.Contains(was.RedirectURIs, uri) })
+}
+
 // consoleEdit changes an app by the form of its settings, unless it was changed since the
 // form was shown.
 func (h *Handler) consoleEdit(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App) error {
 	offered := h.scopeChoices(app, nil)
 	fields, chosen := readFields(v.form, offered)
 	edit, err := fields.edit(offered, chosen)
+	if err == nil && riskyEdit(app, &edit) {
+		if ok, err := h.mayRisk(w, r, ev, v); !ok {
+			return err
+		}
+	}
 	if err == nil {
 		_, _, err = h.changeApp(r.Context(), v.who, app.ID, v.form.First("tag"), &edit)
 	}

@@ -316,3 +316,34 @@ func TestConsoleAccountsAndForms(t *testing.T) {
 		t.Errorf("%+v", apps)
 	}
 }
+
+// Where codes go to and by what an app proves itself is changed by who has just signed in:
+// a browser that was left open must not do with it what it must not do by a new secret.
+func TestConsoleAsksForARecentSignInToRedirect(t *testing.T) {
+	a := newAdminWorld(t)
+	b := a.at(a.john.ID)
+	a.age(b, a.john.ID, 16*time.Minute)
+	address := appAddress(symbolon.ClientID(a.johns))
+	uri := a.theApp(a.johns).RedirectURIs[0]
+	edit := func(fields ...string) *http.Response {
+		t.Helper()
+		_, page := b.get(address)
+		form := append([]string{"flow", flowOf(t, page), "action", "edit", "name", "Johns", "home", "", "scope.connect", "on", "tag", admin.Tag(a.theApp(a.johns))}, fields...)
+		resp, _ := b.post(address, form...)
+		return resp
+	}
+	for what, fields := range map[string][]string{
+		"another redirect URI": {"redirect_uris", uri + "\nhttps://evil.example/cb", "auth", "client_secret"},
+		"keys at a URL":        {"redirect_uris", uri, "auth", "private_key_jwt", "jwks_uri", "https://evil.example/jwks"},
+	} {
+		if resp := edit(fields...); !strings.HasPrefix(resp.Header.Get("Location"), "/continue") {
+			t.Errorf("%s: %d %s", what, resp.StatusCode, resp.Header.Get("Location"))
+		}
+	}
+	if app := a.theApp(a.johns); len(app.RedirectURIs) != 1 || app.Settings.KeysURI != "" || app.Name == "Johns" {
+		t.Errorf("it was changed: %+v", app)
+	}
+	if resp := edit("redirect_uris", uri, "auth", "client_secret"); resp.StatusCode != http.StatusSeeOther || a.theApp(a.johns).Name != "Johns" {
+		t.Errorf("another name: %d", resp.StatusCode)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
@@ -93,7 +94,15 @@ func (h *Handler) consoleWatch(w http.ResponseWriter, r *http.Request, ev *event
 	if r.Method == http.MethodHead {
 		return &httpError{status: http.StatusMethodNotAllowed, code: "invalid_request", description: "This path takes GET only."}
 	}
-	return h.watchConnections(w, r, ev, app.ID)
+	return h.watchConnections(w, r, ev, app.ID, func() bool {
+		signedIn, err := h.sessions(r)
+		at := slices.IndexFunc(signedIn, func(s symbolon.SignedIn) bool { return s.Account.ID == v.who.Account })
+		if err != nil || at < 0 {
+			return false
+		}
+		_, err = h.admin.App(r.Context(), h.actor(&signedIn[at].Account), app.ID)
+		return err == nil
+	})
 }
 
 // connectionRow is what the page of an app shows of a connection. Names has those of

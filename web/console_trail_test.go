@@ -212,3 +212,45 @@ func TestConsoleWatches(t *testing.T) {
 		t.Errorf("HEAD: %d", head.StatusCode)
 	}
 }
+
+// Who may not see an app any more, or is signed out, is told nothing more of it.
+func TestConsoleWatchesNoLongerThanItMay(t *testing.T) {
+	a := newAdminWorld(t)
+	for what, lose := range map[string]func(b *browserOf){
+		"another owner": func(*browserOf) {
+			app := *a.theApp(a.johns)
+			app.Owner = a.mary.ID
+			check(t, a.store.PutApp(t.Context(), app))
+		},
+		"signed out": func(b *browserOf) {
+			_, page := b.get("/sign-out")
+			b.post("/sign-out", "flow", flowOf(t, page), "account", "all")
+		},
+	} {
+		app := *a.theApp(a.johns)
+		app.Owner = a.john.ID
+		check(t, a.store.PutApp(t.Context(), app))
+		b := a.at(a.john.ID)
+		ctx, cancel := context.WithCancel(t.Context())
+		t.Cleanup(cancel)
+		r, err := http.NewRequestWithContext(ctx, "GET", a.URL+"/console/events?app="+a.johns, nil)
+		check(t, err)
+		for name, value := range b.jar {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		s := streamOf(ctx, t, cancel, r)
+		lose(b)
+		q := url.Values{"client_id": {a.johns}, "redirect_uri": {"https://owned.example/cb"}, "response_type": {"code"}, "scope": {"connect"}, "state": {"s"}}
+		_, body := a.call(t, "GET", "/authorize?"+q.Encode(), nil)
+		code, _ := body["code"].(string)
+		a.post(t, "/oauth2/token", "grant_type", "authorization_code", "code", code, "client_id", a.johns, "redirect_uri", "https://owned.example/cb")
+		select {
+		case got, ok := <-s.events:
+			if ok {
+				t.Errorf("%s: told of %q", what, got)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the stream goes on", what)
+		}
+	}
+}

@@ -16,6 +16,8 @@ const (
 	watchFor   = 30 * time.Minute
 	watchBeat  = 15 * time.Second
 	watchWrite = 10 * time.Second
+	// watchMay is for how long whoever watches is taken to be one who may.
+	watchMay = time.Second
 )
 
 // happeningView is what a page is told, as JSON.
@@ -31,11 +33,12 @@ type happeningView struct {
 // watchConnections streams what happens to the connections of an app as Server-Sent
 // Events (HTML Standard §9.2), until the browser leaves, the server stops or watchFor is
 // over; a browser asks anew by itself then, and whether it may is looked at anew. The
-// caller has made sure that whoever asks may see the connections of this app.
+// caller has made sure that whoever asks may see the connections of this app; may says
+// whether that is still so, and is asked before anything is told.
 //
 // The events have the names of symbolon.EventKind, with one line of JSON; lost says that
 // some were left out, so that the page is to be loaded anew.
-func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *event, app symbolon.ClientID) error {
+func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *event, app symbolon.ClientID, may func() bool) error {
 	about, err := h.Engine.App(r.Context(), app)
 	if err != nil {
 		return err
@@ -70,6 +73,14 @@ func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *e
 	beat, end := time.NewTicker(watchBeat), time.NewTimer(watchFor)
 	defer beat.Stop()
 	defer end.Stop()
+	asked := time.Time{}
+	mayStill := func() bool {
+		if time.Since(asked) < watchMay {
+			return true
+		}
+		asked = time.Now()
+		return may()
+	}
 	for {
 		select {
 		case <-r.Context().Done():
@@ -79,10 +90,13 @@ func (h *Handler) watchConnections(w http.ResponseWriter, r *http.Request, ev *e
 		case <-end.C:
 			return nil
 		case <-beat.C:
-			if !stream.send(": the server is there\n\n") {
+			if !mayStill() || !stream.send(": the server is there\n\n") {
 				return nil
 			}
 		case what := <-watcher.What():
+			if !mayStill() {
+				return nil
+			}
 			ours, err := watcher.About(r.Context(), &what)
 			if err != nil || watcher.Lost() {
 				if !stream.send("event: lost\ndata: {}\n\n") {

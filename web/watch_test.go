@@ -21,7 +21,7 @@ func watched(t *testing.T) *fixture {
 	impatient := httptest.NewUnstartedServer(f.handler)
 	impatient.Config.ReadTimeout, impatient.Config.WriteTimeout = 150*time.Millisecond, 150*time.Millisecond
 	f.handler.routes["/watch"] = &route{path: "/watch", get: func(w http.ResponseWriter, r *http.Request, ev *event) error {
-		return f.handler.watchConnections(w, r, ev, f.app.ID)
+		return f.handler.watchConnections(w, r, ev, f.app.ID, func() bool { return true })
 	}}
 	impatient.Start()
 	t.Cleanup(impatient.Close)
