@@ -72,6 +72,7 @@ var browserTests = []struct {
 	{"Apache", testApache},
 	{"Apache with a key", testApacheWithAKey},
 	{"console", testConsole},
+	{"my connections", testMyConnections},
 	{"first_connection", testFirstConnection},
 }
 
