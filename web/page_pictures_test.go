@@ -22,17 +22,7 @@ const picturesDir = "../docs/screenshots"
 func TestPictures(t *testing.T) {
 	pages := newPages(t)
 	samples := pageSamples()
-	fullest, size := map[string]int{}, map[string]int{}
-	for i, sample := range samples {
-		name := sample.template()
-		body, err := pages.draw(firstLanguage, "/", sample)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(body) > size[name] {
-			fullest[name], size[name] = i, len(body)
-		}
-	}
+	fullest := fullestSamples(t, pages)
 	names := make([]string, 0, len(fullest))
 	for name := range fullest {
 		names = append(names, name)
@@ -89,4 +79,21 @@ func TestPictures(t *testing.T) {
 	if said, err := os.ReadFile(filepath.Join(picturesDir, "README.md")); err != nil || !bytes.Equal(said, index.Bytes()) {
 		t.Errorf("docs/screenshots/README.md lists other pages (%v); “make screenshots” writes it", err)
 	}
+}
+
+// fullestSamples returns the number of the longest sample of each page, by template.
+func fullestSamples(t *testing.T, pages *Pages) map[string]int {
+	t.Helper()
+	fullest, size := map[string]int{}, map[string]int{}
+	for i, sample := range pageSamples() {
+		name := sample.template()
+		body, err := pages.draw(firstLanguage, "/", sample)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(body) > size[name] {
+			fullest[name], size[name] = i, len(body)
+		}
+	}
+	return fullest
 }
