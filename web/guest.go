@@ -144,7 +144,8 @@ func (who *guest) username(taken string) string {
 	base := ""
 	for _, text := range []string{who.Username, local, who.Name} {
 		text = strings.Join(strings.Fields(clean(text, 40)), ".")
-		if name, err := signin.NormalUsername(text); err == nil {
+		// What has the form of an id is looked up as one, and may be another's.
+		if name, err := signin.NormalUsername(text); err == nil && !symbolon.AccountID(name).Valid() {
 			base = name
 			break
 		}

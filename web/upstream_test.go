@@ -207,6 +207,14 @@ func TestUpstream(t *testing.T) {
 		t.Errorf("%+v", other.Account)
 	}
 
+	// Nobody is called what another's id is: who is managed by one name is one.
+	c = s.browser()
+	q = s.leave(c, "/sign-in", "one", e.URL)
+	c.follow(c.get(e.back(q, e.sign(e.claims(q, map[string]any{"sub": "sub-9", "preferred_username": string(s.mary)})))))
+	if a := s.signedIn(c, "").Account; symbolon.AccountID(a.Username).Valid() || a.ID == s.mary {
+		t.Errorf("username %s", a.Username)
+	}
+
 	t.Run("disabled", func(t *testing.T) {
 		list, err := s.store.Accounts(t.Context(), symbolon.AccountQuery{ID: first.Account.ID, Limit: 1})
 		check(t, err)
