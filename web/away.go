@@ -31,6 +31,8 @@ type away struct {
 	Link bool `json:"link,omitempty"`
 	// MaxAge is how long ago they may have signed in there, in seconds; -1 without limit.
 	MaxAge int `json:"max_age"`
+	// Fresh: that site was told to have them sign in anew.
+	Fresh bool `json:"fresh,omitempty"`
 }
 
 // handoffName is what the owner's own site is called among the upstream servers.
@@ -61,6 +63,7 @@ func (h *Handler) depart(w http.ResponseWriter, r *http.Request, ev *event, f *f
 	}
 	a.Flow.Expires = h.Engine.Now().Add(awayLife)
 	ask := h.wanted(f, a)
+	a.Fresh = ask.Fresh
 	plain, err := json.Marshal(a)
 	if err != nil {
 		return symbolon.Wrap(symbolon.Internal, "seal flow", err)
@@ -83,8 +86,9 @@ func (h *Handler) depart(w http.ResponseWriter, r *http.Request, ev *event, f *f
 func (h *Handler) wanted(f *flow, a *away) *upstream.Ask {
 	// Who came back from there and is to sign in all the same has to do it anew.
 	ask := &upstream.Ask{Fresh: f.Came, Choose: f.Other, MaxAge: -1}
-	// What protects the account is changed by who has just signed in.
-	ask.Fresh = ask.Fresh || f.Security
+	// What protects the account is changed by who has just signed in, and so is what an
+	// earlier sign-in was too old for.
+	ask.Fresh = ask.Fresh || f.Security || f.Other && (f.Own != "" || f.Console != "")
 	if req, err := f.request(); err == nil && f.Query != "" {
 		ask.Fresh = ask.Fresh || slices.Contains(strings.Fields(req.Prompt), "login")
 		ask.LoginHint = req.LoginHint

@@ -141,6 +141,7 @@ func (h *Handler) mayRisk(w http.ResponseWriter, r *http.Request, ev *event, v *
 	f := h.consoleFlow(w, r, v)
 	switch {
 	case h.Engine.Now().Sub(v.signedIn.Session.AuthAt) > consoleFresh:
+		f.Other = true
 		f.Try = &signInTry{Username: v.signedIn.Account.Username, Problem: "problem.lately"}
 	case lacksProof(v.signedIn):
 		f.Raise = &raise{Account: v.signedIn.Account.ID, ACR: oauth.ACRTwo, Demanded: true, Passkey: true}

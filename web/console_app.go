@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
@@ -179,6 +180,9 @@ func (h *Handler) consoleAct(r *http.Request, v *consoleVisitor, app *symbolon.A
 	case "test":
 		return "#status", status(symbolon.StatusTest)
 	case "tester":
+		if !v.who.Operator && h.usernames.Take(h.Engine.Now(), string(v.who.Account)) > 0 {
+			return "#testers", &admin.Fault{Kind: symbolon.Denied, Says: "too many usernames were tried; wait a few minutes, or ask an operator"}
+		}
 		account, err := h.tester(r, v.form.First("username"))
 		if err == nil {
 			err = change(func(a *symbolon.App) error {
@@ -195,6 +199,9 @@ func (h *Handler) consoleAct(r *http.Request, v *consoleVisitor, app *symbolon.A
 			return nil
 		})
 	case "owner":
+		if !v.who.Operator { // before anyone is looked for
+			return "#owner", &admin.Fault{Kind: symbolon.Denied, Says: "the owner of an app is set by an operator"}
+		}
 		owner := symbolon.AccountID("")
 		if typed := strings.TrimSpace(v.form.First("username")); typed != "" {
 			var err error
@@ -228,6 +235,13 @@ func (h *Handler) endOf(r *http.Request, v *consoleVisitor, app *symbolon.App) e
 	}
 	return h.admin.EndConnection(r.Context(), v.who, id)
 }
+
+// usernamesAtOnce is how many usernames an owner types at once to let someone try an app
+// out, and after usernameEvery one more.
+const (
+	usernamesAtOnce = 20
+	usernameEvery   = 3 * time.Minute
+)
 
 // tester returns the account with a username that a person typed. One that is not there is
 // told in the same words as one that is locked: the console is no list of who has an

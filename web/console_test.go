@@ -347,3 +347,39 @@ func TestConsoleAsksForARecentSignInToRedirect(t *testing.T) {
 		t.Errorf("another name: %d", resp.StatusCode)
 	}
 }
+
+// The console is no list of who has an account: an owner tries out a few usernames, and
+// learns of none by a form that is not theirs.
+func TestConsoleTellsFewUsernames(t *testing.T) {
+	a := newAdminWorld(t)
+	b := a.at(a.john.ID)
+	address := appAddress(symbolon.ClientID(a.johns))
+	_, page := b.get(address)
+	said := map[string]string{}
+	for _, name := range []string{"mary", "nobody"} {
+		resp, text := b.post(address, "flow", flowOf(t, page), "action", "owner", "username", name)
+		_, text, _ = strings.Cut(text, `role="alert"`)
+		text, _, _ = strings.Cut(text, "</div>")
+		said[name] = resp.Status + text
+	}
+	if said["mary"] != said["nobody"] || !strings.HasPrefix(said["mary"], "403") {
+		t.Errorf("%q", said)
+	}
+	try := func(name string) int {
+		resp, _ := b.post(address, "flow", flowOf(t, page), "action", "tester", "username", name)
+		return resp.StatusCode
+	}
+	for range usernamesAtOnce {
+		if code := try("nobody"); code != http.StatusBadRequest {
+			t.Fatalf("%d", code)
+		}
+	}
+	if code := try("mary"); code != http.StatusForbidden || len(a.theApp(a.johns).Settings.TestAccounts) != 0 {
+		t.Errorf("after %d: %d", usernamesAtOnce, code)
+	}
+	operator := a.at(jane)
+	_, page = operator.get(address)
+	if resp, _ := operator.post(address, "flow", flowOf(t, page), "action", "tester", "username", "mary"); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("an operator: %d", resp.StatusCode)
+	}
+}

@@ -43,6 +43,10 @@ func (h *Handler) arrived(w http.ResponseWriter, r *http.Request, ev *event, a *
 	}
 	// From before the account is read, as with a password.
 	authAt := signedInAt(who.SignedIn, f.Begun, now)
+	if who.SignedIn.IsZero() && !a.Fresh {
+		// Nothing says that they were asked for anything there.
+		authAt = now.Add(-unproven)
+	}
 	if a.MaxAge >= 0 && !authAt.Equal(now) && now.Sub(authAt) > time.Duration(a.MaxAge)*time.Second+awaySkew || a.MaxAge >= 0 && who.SignedIn.IsZero() {
 		return again("signed in too long ago, or nobody says when", who.title+" does not say that you signed in there lately, which is asked for here. Sign in there once more, or sign in in another way.")
 	}
@@ -79,8 +83,12 @@ func (h *Handler) arrived(w http.ResponseWriter, r *http.Request, ev *event, a *
 	})
 }
 
-// signedInAt says by our clock when a person signed in elsewhere. Who does not say is
-// taken to have been there now; who signed in since the flow began, by a clock that may
+// unproven is how long ago a sign-in elsewhere is taken to have been of which nothing is
+// known: too long for whatever takes a recent one.
+const unproven = consoleFresh + time.Minute
+
+// signedInAt says by our clock when a person signed in elsewhere. Where that is not said,
+// it was now; who signed in since the flow began, by a clock that may
 // be off, did so now: it must not count as before.
 func signedInAt(said, begun, now time.Time) time.Time {
 	if said.IsZero() || said.After(now) || said.Add(awaySkew).After(begun) {
@@ -144,7 +152,8 @@ func (who *guest) username(taken string) string {
 	base := ""
 	for _, text := range []string{who.Username, local, who.Name} {
 		text = strings.Join(strings.Fields(clean(text, 40)), ".")
-		if name, err := signin.NormalUsername(text); err == nil {
+		// What has the form of an id is looked up as one, and may be another's.
+		if name, err := signin.NormalUsername(text); err == nil && !symbolon.AccountID(name).Valid() {
 			base = name
 			break
 		}

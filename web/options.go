@@ -102,8 +102,10 @@ type Handler struct {
 	play     *playground      // nil outside the sandbox
 	docs     *docs
 	// passkeys checks what passkeys sign; nil where browsers have none.
-	passkeys  *signin.Passkeys
-	letters   *letters
+	passkeys *signin.Passkeys
+	letters  *letters
+	// usernames bounds how many an owner types into the console to find accounts.
+	usernames *signin.Buckets
 	admin     *admin.Service
 	described atomic.Pointer[metadataOf] // the metadata, as it was last made
 }
@@ -144,6 +146,7 @@ func New(o Options) (*Handler, error) {
 		End: h.Engine.End, Changed: h.Engine.ChangedEverywhere, Hash: h.Hasher.Hash,
 	}
 	h.letters = newLetters()
+	h.usernames = signin.NewBuckets(signin.Rate{Burst: usernamesAtOnce, Every: usernameEvery}, 1<<12)
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}

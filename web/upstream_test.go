@@ -207,6 +207,14 @@ func TestUpstream(t *testing.T) {
 		t.Errorf("%+v", other.Account)
 	}
 
+	// Nobody is called what another's id is: who is managed by one name is one.
+	c = s.browser()
+	q = s.leave(c, "/sign-in", "one", e.URL)
+	c.follow(c.get(e.back(q, e.sign(e.claims(q, map[string]any{"sub": "sub-9", "preferred_username": string(s.mary)})))))
+	if a := s.signedIn(c, "").Account; symbolon.AccountID(a.Username).Valid() || a.ID == s.mary {
+		t.Errorf("username %s", a.Username)
+	}
+
 	t.Run("disabled", func(t *testing.T) {
 		list, err := s.store.Accounts(t.Context(), symbolon.AccountQuery{ID: first.Account.ID, Limit: 1})
 		check(t, err)
@@ -487,6 +495,33 @@ func TestUpstreamMaxAge(t *testing.T) {
 	resp, _ = d.post("/sign-in", "flow", flowOf(t, page), "by", "one")
 	if q = asked(t, resp, e.URL); q.Get("prompt") != "login" {
 		t.Errorf("%v", q)
+	}
+}
+
+// A server that says nothing of when may have asked the person for nothing: they are not
+// taken to have just shown who they are, unless it was told to ask.
+func TestUpstreamWithoutASignIn(t *testing.T) {
+	s, e := newUpstream(t, true)
+	b := s.browser()
+	q := s.leave(b, "/sign-in", "one", e.URL)
+	b.follow(b.get(e.back(q, e.sign(e.claims(q, nil)))))
+	mine := s.signedIn(b, "")
+	_, page := b.get("/account/data")
+	resp, page := b.follow(b.post("/account/data", "flow", flowOf(t, page), "action", "delete", "username", mine.Account.Username))
+	if resp.StatusCode != 200 || !strings.Contains(page, `name="by"`) {
+		t.Fatalf("%d %.300s", resp.StatusCode, page)
+	}
+	resp, _ = b.post("/sign-in", "flow", flowOf(t, page), "by", "one")
+	if q = asked(t, resp, e.URL); q.Get("prompt") != "login" {
+		t.Errorf("%v", q)
+	}
+	b.follow(b.get(e.back(q, e.sign(e.claims(q, nil)))))
+	_, page = b.get("/account/data")
+	b.send("/account/data", page, "action", "delete", "username", mine.Account.Username)
+	rows, err := s.store.Accounts(t.Context(), symbolon.AccountQuery{ID: mine.Account.ID, Limit: 1})
+	check(t, err)
+	if len(rows) != 0 {
+		t.Error("after it was asked anew, the account is there still")
 	}
 }
 
