@@ -38,7 +38,7 @@ func TestCzechInBrowser(t *testing.T) {
 	p.fill("password", b.jane().Password)
 	p.press("Přihlásit se")
 	p.at("Povolit aplikaci Weather Mill")
-	p.reads("Ochrana soukromí", "umožňuje připojení")
+	p.reads("Ochrana soukromí", "možňuje připojení")
 	tabCall(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: false})
 	p.looksRight("consent-cs")
 	p.press("Povolit")
