@@ -377,6 +377,7 @@ type exported struct {
 	Factors     []string           `json:"second_factors"`
 	Recovery    int                `json:"recovery_codes_left"`
 	Passkeys    []exportedPasskey  `json:"passkeys"`
+	Identities  []exportedIdentity `json:"identities"`
 	Connections []exportedConn     `json:"connections"`
 	Sessions    []exportedSession  `json:"sessions"`
 }
@@ -385,6 +386,14 @@ type exportedPasskey struct {
 	Name    string    `json:"name"`
 	AddedAt time.Time `json:"added_at"`
 	UsedAt  time.Time `json:"used_at,omitzero"`
+}
+
+// exportedIdentity is who the person is at another site, which they sign in by.
+type exportedIdentity struct {
+	Issuer  string    `json:"issuer"`
+	Subject string    `json:"subject"`
+	Name    string    `json:"name,omitempty"`
+	AddedAt time.Time `json:"added_at"`
 }
 
 type exportedConn struct {
@@ -416,10 +425,13 @@ func (h *Handler) export(w http.ResponseWriter, r *http.Request, ev *event, v *v
 	e := exported{
 		MadeAt: h.Engine.Now(), Issuer: h.issuer, ID: a.ID, Username: a.Username, Name: a.Name, CreatedAt: a.CreatedAt,
 		Profile: a.Profile, Password: a.Password != "", Factors: a.Factors.Kinds(), Recovery: len(a.Factors.Recovery),
-		Passkeys: []exportedPasskey{}, Connections: []exportedConn{}, Sessions: []exportedSession{},
+		Passkeys: []exportedPasskey{}, Identities: []exportedIdentity{}, Connections: []exportedConn{}, Sessions: []exportedSession{},
 	}
 	for _, k := range a.Factors.Passkeys {
 		e.Passkeys = append(e.Passkeys, exportedPasskey{k.Name, k.AddedAt, k.UsedAt})
+	}
+	for _, i := range a.Identities {
+		e.Identities = append(e.Identities, exportedIdentity{i.Issuer, i.Subject, i.Name, i.AddedAt})
 	}
 	names := map[symbolon.ClientID]string{}
 	q := symbolon.ConnectionQuery{Account: a.ID, Now: h.Engine.Now(), Limit: 500}

@@ -208,6 +208,9 @@ func TestMyData(t *testing.T) {
 	c := s.connected(s.mary, "office")
 	b := s.browser()
 	s.setUp(b)
+	s.edit(func(a *symbolon.Account) {
+		a.Identities = []symbolon.Identity{{Issuer: "https://other.example", Subject: "sub-1", Name: "mary@example.com", AddedAt: a.CreatedAt}}
+	})
 	_, page := b.get("/account/data")
 	resp, text := b.post("/account/data", "flow", flowOf(t, page), "action", "export")
 	if resp.Header.Get("Content-Disposition") == "" {
@@ -222,6 +225,9 @@ func TestMyData(t *testing.T) {
 	}
 	if e.Username != "mary" || len(e.Connections) != 1 || e.Connections[0].ID != c.ID.String() || e.Connections[0].Label != "office" || len(e.Sessions) == 0 {
 		t.Errorf("the copy: %+v", e)
+	}
+	if len(e.Identities) != 1 || e.Identities[0].Subject != "sub-1" {
+		t.Errorf("who the person is elsewhere: %+v", e.Identities)
 	}
 	a := s.account()
 	for _, secret := range []string{a.Password, string(a.Factors.App.Secret), s.secret} {
