@@ -33,6 +33,8 @@ func (h *Handler) adminRoutes() []route {
 		{path: "/app/checklist", get: h.adminOp(h.adminChecklist)},
 		{path: "/connections", get: h.adminOp(h.adminConnections), delete: h.adminOp(h.adminEndConnections)},
 		{path: "/connection", delete: h.adminOp(h.adminEndConnection)},
+		{path: "/requests", get: h.adminOp(h.adminRequests)},
+		{path: "/request", get: h.adminOp(h.adminExplained)},
 		{path: "/accounts", get: h.adminOp(h.adminAccounts), post: h.adminOp(h.adminCreateAccount)},
 		{path: "/account", get: h.adminOp(h.adminAccount), patch: h.adminOp(h.adminEditAccount), delete: h.adminOp(h.adminDeleteAccount)},
 		{path: "/account/disable", post: h.adminOp(h.adminDisable)},

@@ -373,6 +373,7 @@ func TestAdminDescription(t *testing.T) {
 		"NewAccount": {reflect.TypeFor[newAccount]()}, "AccountWithPassword": {reflect.TypeFor[accountWithPassword]()}, "Me": {reflect.TypeFor[meAnswer]()},
 		"Apps": {reflect.TypeFor[appsAnswer]()}, "Accounts": {reflect.TypeFor[accountsAnswer]()}, "Connections": {reflect.TypeFor[connectionsAnswer]()},
 		"Checklist": {reflect.TypeFor[checklistAnswer]()}, "Scopes": {reflect.TypeFor[scopesAnswer]()}, "Settings": {reflect.TypeFor[settingsAnswer]()},
+		"Request": {reflect.TypeFor[symbolon.TrailEntry]()}, "Requests": {reflect.TypeFor[requestsAnswer]()},
 	} {
 		var want, got []string
 		for _, typ := range types {
@@ -389,7 +390,7 @@ func TestAdminDescription(t *testing.T) {
 	}
 	// And what is answered is as described.
 	operator := a.token("jane", oauth.ScopeAdmin, a.resource())
-	for _, path := range []string{"/me", "/apps", "/app?client_id=" + a.johns, "/app/checklist?client_id=" + a.johns, "/connections", "/accounts", "/account?username=john", "/scopes", "/settings"} {
+	for _, path := range []string{"/me", "/apps", "/app?client_id=" + a.johns, "/app/checklist?client_id=" + a.johns, "/connections", "/requests", "/requests?client_id=" + a.johns, "/accounts", "/account?username=john", "/scopes", "/settings"} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", a.resource()+path, nil)
 		check(t, err)
 		req.Header.Set("Authorization", "Bearer "+operator)

@@ -70,9 +70,7 @@ func (h *Handler) consoleTrailEntry(w http.ResponseWriter, r *http.Request, ev *
 		if err != nil {
 			return consoleError(err)
 		}
-		if entry.Account != "" {
-			entry.Account = symbolon.AccountID(h.Engine.SubjectOf(app, entry.Account))
-		}
+		h.asOwnerKnows(v.who, app, entry)
 	}
 	return h.trailEntryPage(w, r, ev, entry, trailLinks(entry.Client), h.frame(v, "app"))
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/storetest"
 	"github.com/symbolon/symbolon/trail"
 )
@@ -252,5 +254,43 @@ func TestConsoleWatchesNoLongerThanItMay(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Errorf("%s: the stream goes on", what)
 		}
+	}
+}
+
+// The admin API explains as the console does, to the same people.
+func TestAdminExplains(t *testing.T) {
+	a := newTrailWorld(t)
+	mine, none := a.refused(a.johns), a.refused("")
+	operator, owner, other := a.token("jane", oauth.ScopeAdmin, a.resource()), a.token("john", oauth.ScopeApps, a.resource()), a.token("mary", oauth.ScopeApps, a.resource())
+	for _, c := range []struct {
+		path                    string
+		operators, owns, others int
+	}{
+		{"/request?id=" + mine, 200, 200, 404},
+		{"/request?id=" + none, 200, 404, 404},
+		{"/request?id=AAAAAAAAAAAAAAAAAAAAAAAAAA", 404, 404, 404},
+		{"/request", 404, 404, 404},
+		{"/requests?client_id=" + a.johns, 200, 200, 404},
+		{"/requests?failed=true&limit=1&before=9999999&client_id=" + a.johns, 200, 200, 404},
+		{"/requests", 200, 404, 404},
+		{"/requests?client_id=sym_app_nope", 404, 404, 404},
+	} {
+		for who, token := range []string{operator, owner, other} {
+			resp, body := a.ask(token, "GET", c.path, "")
+			if want := []int{c.operators, c.owns, c.others}[who]; resp.StatusCode != want {
+				t.Errorf("%s by %d: %d, want %d: %v", c.path, who, resp.StatusCode, want, body)
+			}
+		}
+	}
+	_, body := a.ask(owner, "GET", "/request?id="+mine, "")
+	if body["request_id"] != mine || body["error"] != "invalid_grant" || body["why"] == nil {
+		t.Errorf("%v", body)
+	}
+	if text := fmt.Sprint(body); strings.Contains(text, "nonsense") {
+		t.Errorf("what came is shown: %v", text)
+	}
+	_, body = a.ask(owner, "GET", "/requests?client_id="+a.johns, "")
+	if list, _ := body["requests"].([]any); len(list) != 1 {
+		t.Errorf("%v", body)
 	}
 }
