@@ -73,6 +73,7 @@ var browserTests = []struct {
 	{"Apache with a key", testApacheWithAKey},
 	{"console", testConsole},
 	{"my connections", testMyConnections},
+	{"reset", testReset},
 	{"first_connection", testFirstConnection},
 }
 
