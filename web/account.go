@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -286,13 +287,16 @@ func (h *Handler) newPassword(w http.ResponseWriter, r *http.Request, ev *event,
 		ev.detail = "the password was not changed"
 		return h.showDetails(w, r, ev, v, http.StatusBadRequest, &DetailsPage{PasswordProblem: problem})
 	}
+	bound, cancel := context.WithTimeout(r.Context(), signInPatience)
+	defer cancel()
 	if v.Account.Password != "" {
 		wait := h.Throttle.Attempt(v.Account.Username, ev.address, true)
 		if wait > 0 {
 			return refuse("wait")
 		}
-		ok, err := h.Hasher.Check(r.Context(), v.Account.Password, form.First("current"))
+		ok, err := h.Hasher.Check(bound, v.Account.Password, form.First("current"))
 		if err != nil && symbolon.KindOf(err) != symbolon.Invalid {
+			h.Throttle.Succeeded(v.Account.Username, ev.address, true) // nothing was learned
 			return err
 		}
 		if !ok {
@@ -300,7 +304,7 @@ func (h *Handler) newPassword(w http.ResponseWriter, r *http.Request, ev *event,
 		}
 		h.Throttle.Succeeded(v.Account.Username, ev.address, true)
 	}
-	hash, err := h.Hasher.Hash(r.Context(), form.First("new"))
+	hash, err := h.Hasher.Hash(bound, form.First("new"))
 	if symbolon.KindOf(err) == symbolon.Invalid {
 		return refuse("unfit")
 	}
@@ -349,6 +353,9 @@ func (h *Handler) data(w http.ResponseWriter, r *http.Request, ev *event) error 
 	case "delete":
 		if v.Account.Sandbox {
 			return &deniedError{reason: "account.sandbox", retry: dataPath}
+		}
+		if v.Account.Operator {
+			return &deniedError{reason: "account.operator_stays", retry: dataPath}
 		}
 		typed, err := signin.NormalUsername(form.First("username"))
 		if err != nil || typed != v.Account.Username {

@@ -238,6 +238,10 @@ func TestMyData(t *testing.T) {
 	_, page = b.get("/account/data")
 	_, again := b.post("/account/data", "flow", flowOf(t, page), "action", "delete", "username", "jane")
 	wants(t, again, "Nothing was deleted")
+	s.edit(func(a *symbolon.Account) { a.Operator = true })
+	_, again = b.post("/account/data", "flow", flowOf(t, page), "action", "delete", "username", "mary")
+	wants(t, again, "another operator can")
+	s.edit(func(a *symbolon.Account) { a.Operator = false })
 	resp, _ = b.post("/account/data", "flow", flowOf(t, page), "action", "delete", "username", " MARY ")
 	if to := resp.Header.Get("Location"); to != "/signed-out" {
 		t.Fatalf("it leads to %q", to)

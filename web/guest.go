@@ -203,8 +203,9 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 	if other != nil && other.ID != f.Chosen {
 		return &deniedError{reason: "denied.linked_to_another", retry: securityPath}
 	}
-	full := false
+	full, linked := false, (*symbolon.Account)(nil)
 	err = h.change(r, f.Chosen, func(account *symbolon.Account) bool {
+		linked = nil
 		if slices.ContainsFunc(account.Identities, func(i symbolon.Identity) bool { return i.Issuer == who.issuer && i.Subject == who.Subject }) {
 			return false
 		}
@@ -212,6 +213,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 			return false
 		}
 		account.Identities = append(slices.Clone(account.Identities), who.identity(h.Engine.Now()))
+		linked = account
 		return true
 	})
 	switch {
@@ -219,6 +221,8 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, ev *event, f *flo
 		return err
 	case full:
 		return &deniedError{reason: "denied.ten_linked", retry: securityPath}
+	case linked != nil: // a new way in: whoever's account it is shall know of it
+		h.tellPerson(linked, "linked", "other", who.title)
 	}
 	ev.detail = "another way to sign in was linked"
 	return h.redirect(w, r, ev, securityPath)

@@ -119,9 +119,9 @@ const look = `(() => {
 })()`
 
 // TestPagesInChromium opens every page with every sample, on a phone and on
-// a desktop, in light and in dark. SYMBOLON_SHOTS names a directory to keep
-// the pictures in. The fullest sample of each page is held to axe-core; “make test-long”
-// holds all to it.
+// a desktop, one in light and one in dark; “make test-long” takes both in both.
+// SYMBOLON_SHOTS names a directory to keep the pictures in. The fullest sample of each
+// page is held to axe-core, and by “make test-long” every one.
 func TestPagesInChromium(t *testing.T) {
 	ctx := newChromium(t)
 	pages := newPages(t)
@@ -146,11 +146,11 @@ func TestPagesInChromium(t *testing.T) {
 		{"phone-light", 320, 640, "light", 1},
 		{"desktop-dark", 1280, 860, "dark", 1},
 	}
-	if shots != "" {
+	long := os.Getenv("SYMBOLON_LONG") != ""
+	if shots != "" || long {
 		screens = append(screens,
 			screen{"phone-dark", 390, 800, "dark", 1},
-			screen{"desktop-light", 1280, 860, "light", 1},
-			screen{"picture", 640, 480, "light", 1.5})
+			screen{"desktop-light", 1280, 860, "light", 1})
 	}
 	full := map[int]bool{}
 	for _, i := range fullestSamples(t, pages) {
@@ -169,7 +169,7 @@ func TestPagesInChromium(t *testing.T) {
 			if found.Overflow > 0 || len(found.Small) > 0 || found.Headings != 1 || !found.Styled || len(found.Unnamed) > 0 {
 				t.Errorf("%s: %+v", name, found)
 			}
-			if full[i] || os.Getenv("SYMBOLON_LONG") != "" {
+			if full[i] || long {
 				runAxe(ctx, t, name, axe)
 			}
 			if shots != "" {

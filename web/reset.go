@@ -323,10 +323,14 @@ func (h *Handler) resetNew(w http.ResponseWriter, r *http.Request, ev *event) er
 }
 
 // tellPassword tells a person that their password was changed.
-func (h *Handler) tellPassword(account *symbolon.Account) {
+func (h *Handler) tellPassword(account *symbolon.Account) { h.tellPerson(account, "changed") }
+
+// tellPerson sends a person a letter about their account, if there is an address that is known
+// to be theirs.
+func (h *Handler) tellPerson(account *symbolon.Account, what string, args ...any) {
 	told := *account
 	if h.Mail != nil && told.Profile.Email != "" && told.Profile.EmailVerified {
-		h.letters.put(func(context.Context) (*mail.Letter, error) { return h.letter(&told, "changed") })
+		h.letters.put(func(context.Context) (*mail.Letter, error) { return h.letter(&told, what, args...) })
 	}
 }
 

@@ -354,6 +354,9 @@ func TestUpstreamRefuses(t *testing.T) {
 // the account by themselves, and unlinks it.
 func TestUpstreamLink(t *testing.T) {
 	s, e := newUpstream(t, false)
+	box := new(postbox)
+	s.handler.Mail = box.send
+	s.edit(func(a *symbolon.Account) { a.Profile.Email, a.Profile.EmailVerified = "mary@example.org", true })
 	b := s.browser()
 	q := s.leave(b, "/sign-in", "one", e.URL)
 	_, page := b.follow(b.get(e.back(q, e.sign(e.claims(q, nil)))))
@@ -395,6 +398,10 @@ func TestUpstreamLink(t *testing.T) {
 	wants(t, page, "mary@example.com")
 	if list := s.account().Identities; len(list) != 1 || list[0].Issuer != e.URL || list[0].Subject != "sub-1" {
 		t.Fatalf("%+v", list)
+	}
+	// A new way in is told to whose account it is.
+	if list := s.mails(box); len(list) != 1 || list[0].To != "mary@example.org" || !strings.Contains(list[0].Text, "Title of one") {
+		t.Errorf("%+v", list)
 	}
 	c := s.browser()
 	q = s.leave(c, "/sign-in", "one", e.URL)
