@@ -54,7 +54,7 @@ func newChromium(t *testing.T) context.Context {
 		t.Fatal(err)
 	}
 	limit := 4 * time.Minute
-	if os.Getenv("SYMBOLON_SHOTS") != "" { // a picture of everything takes longer
+	if os.Getenv("SYMBOLON_SHOTS") != "" || os.Getenv("SYMBOLON_LONG") != "" { // all of it takes longer
 		limit = 20 * time.Minute
 	}
 	ctx, cancel = context.WithTimeout(ctx, limit)
