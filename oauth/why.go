@@ -198,14 +198,14 @@ func (e *Error) whySecret(app *symbolon.App, c *Credentials, secret string) *Err
 	case secret == string(app.ID) || secret == app.ClientID():
 		return e.fact("The client_id was sent in its place.").mend("Send the secret that was shown when the app was registered.")
 	case made && len(secret) == secretLen:
-		return e.fact("It has the form of a secret of this server. It was one of this app that is retired, or is another app's.").
-			mend("Look whether this app had a secret of that id; if it did, have the platform use a live one. If it is lost, make a new one: symbolon app rotate-secret.")
+		return e.fact("It has the form of a secret of this server, and is none of this app's: a character of it is wrong, or it is retired, or another app's.").
+			mend("Copy the secret again. If this app had a secret of that id, it is retired: have the platform use a live one. If it is lost, make a new one, in the console or by “symbolon app rotate-secret " + string(app.ID) + "”.")
 	case made:
 		return e.fact("It begins like a secret of this server, and has %d characters instead of %d: it was cut, or something was put behind it.", len(secret), secretLen).
 			mend("Copy the whole secret again.")
 	}
 	return e.fact("It is no secret that this server made: those begin with sym_secret_ and have %d characters.", secretLen).
-		mend("Copy the secret of this app again. If it is lost, make a new one: symbolon app rotate-secret.")
+		mend("Copy the secret of this app again. If it is lost, make a new one, in the console or by “symbolon app rotate-secret " + string(app.ID) + "”.")
 }
 
 // secretLen is how long the secrets are that NewSecret makes.

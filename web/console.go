@@ -262,7 +262,7 @@ func (h *Handler) consoleNewPage(w http.ResponseWriter, r *http.Request, ev *eve
 	}
 	preset := admin.PresetOf(v.query.First("preset"))
 	if v.query.First("preset") == "" {
-		preset = admin.PresetOf("make")
+		preset = admin.PresetOf("custom")
 	}
 	fields := AppFields{Name: preset.Name, RedirectURIs: strings.Join(preset.RedirectURIs, "\n"), Auth: preset.Auth, RequirePKCE: preset.PKCE}
 	return h.showConsoleNew(w, r, ev, v, preset, fields, map[string]bool{symbolon.ScopeConnect: true}, nil, http.StatusOK)

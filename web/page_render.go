@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/symbolon/symbolon"
 )
@@ -23,17 +24,34 @@ type Pages struct {
 	look   Appearance
 	made   *readyLook
 	speech *speech
-	// sets are the templates by language and by Page.template.
-	sets map[string]map[string]*template.Template
+	// sets are the templates by language.
+	sets map[string]*pageSet
+}
+
+// pageSet are the templates in one language. They are read when a page is first drawn in
+// it: that takes a tenth of a second, and a server that is asked for none need not wait.
+type pageSet struct {
+	once sync.Once
+	text *texts
+	by   map[string]*template.Template
+	err  error
+}
+
+// templates returns the templates in a language, by Page.template.
+func (p *Pages) templates(lang string) (map[string]*template.Template, error) {
+	set := p.sets[lang]
+	if set == nil {
+		return nil, symbolon.Errorf(symbolon.Internal, "read pages", "no language %q", lang)
+	}
+	set.once.Do(func() { set.by, set.err = p.parse(set.text) })
+	return set.by, set.err
 }
 
 // NewPages returns the pages of a server whose issuer has this path, which is
 // empty or begins with a slash and does not end with one.
 //
-// It reads the templates and the texts, and executes every template with
-// sample data. A template that is broken, or names a sentence that is missing,
-// is an error here and never before a person. An error of kind Invalid is about the
-// appearance.
+// An error of kind Invalid is about the appearance. Sentences of the owner's are tried
+// here on every page, so that what is wrong with one is never an error before a person.
 func NewPages(prefix string, a Appearance) (*Pages, error) {
 	static, err := NewStatic()
 	if err != nil {
@@ -48,20 +66,28 @@ func NewPages(prefix string, a Appearance) (*Pages, error) {
 			return nil, err
 		}
 	}
-	p := &Pages{static: static, prefix: prefix, look: a, made: made, speech: made.speech, sets: map[string]map[string]*template.Template{}}
+	p := &Pages{static: static, prefix: prefix, look: a, made: made, speech: made.speech, sets: map[string]*pageSet{}}
 	for _, text := range p.speech.all {
-		if p.sets[text.lang], err = p.parse(text); err != nil {
-			return nil, err
-		}
+		p.sets[text.lang] = &pageSet{text: text}
 	}
+	if a.Texts != nil {
+		return p, p.drawAll()
+	}
+	return p, nil
+}
+
+// drawAll draws every page with sample data, in every language. That takes a third of a
+// second, so at the start only sentences that nobody has tried are tried by it: the
+// owner's. A test does it for ours.
+func (p *Pages) drawAll() error {
 	for _, sample := range pageSamples() {
 		for _, text := range p.speech.all {
 			if _, err := p.draw(text.lang, "/", sample); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // Name is what the service calls itself to people.
@@ -265,7 +291,11 @@ func (p *Pages) lookView() lookView {
 
 // draw makes the HTML of a page.
 func (p *Pages) draw(lang, back string, page Page) ([]byte, error) {
-	t := p.sets[lang][page.template()]
+	set, err := p.templates(lang)
+	if err != nil {
+		return nil, err
+	}
+	t := set[page.template()]
 	if t == nil {
 		return nil, symbolon.Errorf(symbolon.Internal, "draw page", "no template %q in %s", page.template(), lang)
 	}

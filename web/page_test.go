@@ -35,6 +35,9 @@ func drawn(t testing.TB, p *Pages, page Page) string {
 
 // Every template is executed at start-up: one without a sample would not be.
 func TestEveryTemplateHasASample(t *testing.T) {
+	if err := newPages(t).drawAll(); err != nil {
+		t.Error(err)
+	}
 	sampled := map[string]bool{"layout": true, "parts": true}
 	for _, s := range pageSamples() {
 		sampled[s.template()] = true

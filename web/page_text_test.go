@@ -60,7 +60,11 @@ func TestEverySentenceIsUsed(t *testing.T) {
 	p := newPages(t)
 	text := p.speech.byLang[firstLanguage]
 	used := map[string]bool{"layout.*": true, "scope.*": true}
-	for _, page := range p.sets[firstLanguage] {
+	set, err := p.templates(firstLanguage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range set {
 		for _, part := range page.Templates() {
 			for _, key := range keysUsed(part.Tree) {
 				used[key] = true

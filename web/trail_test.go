@@ -130,7 +130,7 @@ var trailCases = []trailCase{
 			t.Errorf("the secret's id %s is not named", id)
 		}
 		return resp
-	}, true, false, []string{"retired, or is another app's"}},
+	}, true, false, []string{"it is retired, or another app's"}},
 	{"a secret that was cut", func(t testing.TB, f *trailing) *http.Response {
 		return f.redeem(t, "x", "client_secret", f.secret[:40])
 	}, true, false, []string{"has 40 characters instead of 63"}},

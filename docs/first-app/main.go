@@ -21,7 +21,7 @@ func main() {
 	symbolon := flag.String("symbolon", "http://127.0.0.1:8080", "base URL of Symbolon")
 	id := flag.String("id", "", "client_id")
 	secret := flag.String("secret", "", "client_secret")
-	listen := flag.String("listen", "127.0.0.1:8091", "address of this app")
+	listen := flag.String("listen", "127.0.0.1:8093", "address of this app")
 	flag.Parse()
 	a := &app{symbolon: *symbolon, id: *id, secret: *secret, here: "http://" + *listen}
 	fmt.Println("Open " + a.here)
