@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -272,14 +273,26 @@ func startServeUntil(t testing.TB, path, dir, listen string, client *http.Client
 	}
 }
 
-// freePort returns a loopback address on which nothing listens.
+// freePort returns a loopback address on which nothing listens, the same to no two tests.
+// The port is none of those that the system gives to whoever asks for any, of which
+// another server may get it before this one does.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 1000 {
+		address := fmt.Sprintf("127.0.0.1:%d", 12_000+mathrand.IntN(20_000))
+		if _, taken := portsTaken.LoadOrStore(address, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
+
+var portsTaken sync.Map
 
 // stop ends the server with SIGTERM, once, and returns its exit status. A
 // server that will not go is killed, and its status is -1.
