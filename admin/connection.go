@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // ConnectionFilter selects connections.
@@ -70,7 +71,7 @@ type ConnectionView struct {
 	// FailedAt. Whoever shows it fills them in.
 	Expiring bool   `json:"expiring,omitempty"`
 	Failing  string `json:"failing,omitempty"`
-	FailedAt Stamp  `json:"failed_at"`
+	FailedAt Stamp  `json:"failed_at,omitzero"`
 }
 
 // ViewConnection returns what is shown of a connection.
@@ -113,13 +114,9 @@ func (s *Service) EndConnection(ctx context.Context, who Actor, id symbolon.Conn
 			return err
 		}
 	}
-	live, err := s.Store.Connections(ctx, symbolon.ConnectionQuery{Account: found[0].Account, Client: found[0].Client, Live: true, Now: s.Now(), Limit: 2})
+	end, err := oauth.EndOf(ctx, s.Store, &found[0], symbolon.ByOperator, s.Now())
 	if err != nil {
 		return err
-	}
-	end := symbolon.End{Connection: id, Reason: symbolon.ByOperator}
-	if len(live) == 0 || len(live) == 1 && live[0].ID == id {
-		end = symbolon.End{Account: found[0].Account, Client: found[0].Client, Reason: symbolon.ByOperator}
 	}
 	_, err = s.End(ctx, end)
 	return err

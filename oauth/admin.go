@@ -103,13 +103,7 @@ func (e *Engine) Admin(ctx context.Context, shown Shown) (*Managed, error) {
 
 // ChangedEverywhere returns when every node knows of the change of an app that was just
 // made.
-func (e *Engine) ChangedEverywhere(ctx context.Context) error {
-	known := e.feed.now().mono
-	if err := e.feed.Poll(ctx); err != nil {
-		return err
-	}
-	return e.settleSince(ctx, known)
-}
+func (e *Engine) ChangedEverywhere(ctx context.Context) error { return e.endedSome(ctx) }
 
 // withoutAdmin returns the scopes without those of the admin API.
 func withoutAdmin(scope symbolon.Scopes) symbolon.Scopes {

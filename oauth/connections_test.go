@@ -162,6 +162,9 @@ func TestAPersonEndsWhatIsTheirs(t *testing.T) {
 	w.ok(err)
 	w.dead(of)
 	w.alive(second)
+	_, err = w.EndConnection(w.ctx, &one, symbolon.ByPerson) // once more: the other is not the last of what it ends
+	w.ok(err)
+	w.alive(second)
 	end(symbolon.End{Account: w.U1.ID, Client: w.C1.ID})
 	w.dead(second)
 	if _, err := w.store.Consent(w.ctx, w.U1.ID, w.C1.ID); symbolon.KindOf(err) != symbolon.NotFound {

@@ -7,9 +7,9 @@ import (
 	"github.com/symbolon/symbolon"
 )
 
-// clocksApart is how far the clocks of two nodes may differ: what ends for all at
+// ClocksApart is how far the clocks of two nodes may differ: what ends for all at
 // once ends what a node that is ahead by no more has just made.
-const clocksApart = 300 * time.Millisecond
+const ClocksApart = 300 * time.Millisecond
 
 // End ends what a person, or whoever owns an app, wants to be over: everywhere, when
 // it returns. It counts what it ended as Store.End does. End.Now is set here.
@@ -22,7 +22,7 @@ func (e *Engine) End(ctx context.Context, end symbolon.End) (int, error) {
 	spend := context.WithoutCancel(ctx)
 	apart := 2 * time.Millisecond // times are whole milliseconds
 	if e.cfg.Shared {
-		apart = clocksApart
+		apart += ClocksApart
 	}
 	end.Now = e.clock.Now()
 	if end.Delete {
@@ -57,16 +57,25 @@ func (e *Engine) End(ctx context.Context, end symbolon.End) (int, error) {
 	return n, nil
 }
 
-// EndConnection ends one connection. What was allowed is forgotten with the last one
-// between the two, so that the app has to ask again.
+// EndConnection ends one connection, as EndOf says.
 func (e *Engine) EndConnection(ctx context.Context, c *symbolon.Connection, reason symbolon.Reason) (int, error) {
-	end := symbolon.End{Connection: c.ID, Reason: reason}
-	live, err := e.store.Connections(ctx, symbolon.ConnectionQuery{Account: c.Account, Client: c.Client, Live: true, Now: e.clock.Now(), Limit: 2})
+	end, err := EndOf(ctx, e.store, c, reason, e.clock.Now())
 	if err != nil {
 		return 0, storeError(err)
 	}
-	if len(live) == 0 || len(live) == 1 && live[0].ID == c.ID {
-		end = symbolon.End{Account: c.Account, Client: c.Client, Reason: reason}
-	}
 	return e.End(ctx, end)
+}
+
+// EndOf returns the change that ends one connection. Where no other lives between its
+// account and its app, what the person had allowed is forgotten too, which the store does
+// for the pair: so the app has to ask again.
+func EndOf(ctx context.Context, store symbolon.Store, c *symbolon.Connection, reason symbolon.Reason, now time.Time) (symbolon.End, error) {
+	live, err := store.Connections(ctx, symbolon.ConnectionQuery{Account: c.Account, Client: c.Client, Live: true, Now: now, Limit: 2})
+	if err != nil {
+		return symbolon.End{}, err
+	}
+	if len(live) == 0 || len(live) == 1 && live[0].ID == c.ID {
+		return symbolon.End{Account: c.Account, Client: c.Client, Reason: reason, Now: now}, nil
+	}
+	return symbolon.End{Connection: c.ID, Reason: reason, Now: now}, nil
 }

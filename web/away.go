@@ -88,7 +88,7 @@ func (h *Handler) wanted(f *flow, a *away) *upstream.Ask {
 	ask := &upstream.Ask{Fresh: f.Came, Choose: f.Other, MaxAge: -1}
 	// What protects the account is changed by who has just signed in, and so is what an
 	// earlier sign-in was too old for.
-	ask.Fresh = ask.Fresh || f.Security || f.Other && (f.Own != "" || f.Console != "")
+	ask.Fresh = ask.Fresh || f.Security || f.Other && f.Own != ""
 	if req, err := f.request(); err == nil && f.Query != "" {
 		ask.Fresh = ask.Fresh || slices.Contains(strings.Fields(req.Prompt), "login")
 		ask.LoginHint = req.LoginHint

@@ -76,7 +76,7 @@ func (h *Handler) consoleVisit(w http.ResponseWriter, r *http.Request, ev *event
 		if err != nil {
 			return nil, err
 		}
-		if f.Console == "" || f.Chosen == "" {
+		if !f.ownedBy(ev.route) {
 			return nil, &deniedError{reason: "denied.not_console", retry: consolePath}
 		}
 		v.form, v.flow, id = &form, f, f.Chosen
@@ -109,7 +109,7 @@ func (h *Handler) consoleFlow(w http.ResponseWriter, r *http.Request, v *console
 	if !ok {
 		browser = h.newBrowserCookie(w, flowCookie)
 	}
-	f := &flow{Browser: browser[:], Begun: h.Engine.Now(), Console: v.here}
+	f := &flow{Browser: browser[:], Begun: h.Engine.Now(), Own: v.here}
 	if v.signedIn != nil {
 		f.Chosen = v.signedIn.Account.ID
 	}
@@ -122,17 +122,6 @@ func (h *Handler) formFlow(w http.ResponseWriter, r *http.Request, v *consoleVis
 	f := h.consoleFlow(w, r, v)
 	f.Challenge = signin.NewChallenge()
 	return h.sealFlow(*f)
-}
-
-// nextConsole goes on with a flow that began at the console.
-func (h *Handler) nextConsole(w http.ResponseWriter, r *http.Request, ev *event, f *flow) error {
-	switch {
-	case f.Raise != nil:
-		return h.showCode(w, r, ev, f, nil)
-	case f.Try != nil:
-		return h.showSignIn(w, r, ev, f, nil, false)
-	}
-	return h.redirect(w, r, ev, f.Console)
 }
 
 // mayRisk reports whether the person has proven enough, and lately, to do something

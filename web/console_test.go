@@ -162,8 +162,16 @@ func TestConsoleIsEachOnesOwn(t *testing.T) {
 			t.Errorf("GET %s: %d", path, resp.StatusCode)
 		}
 	}
+	// A form of one page is none of another; and that of an operator who is none any more
+	// does nothing.
 	for _, path := range []string{"/console/accounts", "/console/account?id=" + string(a.mary.ID)} {
-		if resp, _ := john.post(path, "flow", flowOf(t, page), "action", "password", "username", "evil"); resp.StatusCode != http.StatusNotFound {
+		if resp, _ := john.post(path, "flow", flowOf(t, page), "action", "password", "username", "evil"); resp.StatusCode != http.StatusForbidden {
+			t.Errorf("POST %s with the form of an app: %d", path, resp.StatusCode)
+		}
+		a.edit(a.john.ID, func(account *symbolon.Account) { account.Operator = true })
+		_, form := john.get(path)
+		a.edit(a.john.ID, func(account *symbolon.Account) { account.Operator = false })
+		if resp, _ := john.post(path, "flow", flowOf(t, form), "action", "password", "username", "evil"); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("POST %s: %d", path, resp.StatusCode)
 		}
 	}

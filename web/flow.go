@@ -67,9 +67,6 @@ type flow struct {
 	Came bool `json:"came,omitempty"`
 	// Reset is the link of a mail by which a password is reset, or empty.
 	Reset string `json:"reset,omitempty"`
-	// Console is set when the person is at the console: where to come back to, a path of
-	// ours with its query.
-	Console string `json:"console,omitempty"`
 	// Try is the attempt to sign in that was just refused, or nil.
 	Try *signInTry `json:"try,omitempty"`
 }
@@ -134,8 +131,6 @@ func (f *flow) startAgain() string {
 		return f.Own
 	case f.Reset != "":
 		return resetPath
-	case f.Console != "":
-		return f.Console
 	case f.Logout != "":
 		return "/oauth2/logout?" + f.Logout
 	case f.Query == "":
@@ -209,8 +204,6 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, ev *event) err
 		return h.nextOwn(w, r, ev, f)
 	case f.Reset != "":
 		return h.showReset(w, r, ev, f)
-	case f.Console != "":
-		return h.nextConsole(w, r, ev, f)
 	case f.Query == "" && f.Try != nil:
 		return h.showSignIn(w, r, ev, f, nil, false)
 	case f.Query == "":

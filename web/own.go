@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/symbolon/symbolon"
@@ -91,6 +92,13 @@ func ownAs(own string, id symbolon.AccountID) string {
 	return u.String()
 }
 
+// ownedBy reports whether the form that the flow is sealed into is one of a page of ours,
+// for a person who is signed in.
+func (f *flow) ownedBy(path string) bool {
+	own, _, _ := strings.Cut(f.Own, "?")
+	return own == path && f.Chosen != ""
+}
+
 // ownForm reads a form that a page of ours for people who are signed in has posted to
 // its own path, and returns who posted it. It returns nil, with the answer given, where that
 // person has to sign in again first, or to prove more: with fresh as for visitor, and
@@ -100,8 +108,7 @@ func (h *Handler) ownForm(w http.ResponseWriter, r *http.Request, ev *event, fre
 	if err != nil {
 		return nil, nil, err
 	}
-	own, _ := url.Parse(f.Own)
-	if own == nil || own.Path != ev.route || f.Chosen == "" {
+	if !f.ownedBy(ev.route) {
 		return nil, nil, &deniedError{reason: "denied.other_page", retry: f.startAgain()}
 	}
 	signedIn, err := h.sessions(r)

@@ -61,8 +61,6 @@ func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, ev *event, f *f
 	switch {
 	case f.Device != nil:
 		return h.redirect(w, r, ev, "/device")
-	case f.Console != "" && f.Chosen != "":
-		return h.redirect(w, r, ev, f.Console)
 	case f.Security && f.Chosen != "":
 		return h.redirect(w, r, ev, securityPath)
 	case f.Own != "" && f.Chosen != "":

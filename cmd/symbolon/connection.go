@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 )
 
 // connectionCmd are the commands for connections.
@@ -22,46 +23,13 @@ func (connectionCmd) Help() string {
 
 // connectionView is a connection as --json prints it.
 type connectionView struct {
-	ID          string `json:"id"`
-	Account     string `json:"account"`
-	Username    string `json:"username,omitempty"`
-	ClientID    string `json:"client_id"`
-	App         string `json:"app,omitempty"`
-	Label       string `json:"label,omitempty"`
-	Scope       string `json:"scope"`
-	State       string `json:"state"` // live, expired or ended
-	CreatedAt   stamp  `json:"created_at"`
-	RefreshedAt stamp  `json:"refreshed_at"`
-	UsedFrom    string `json:"used_from,omitempty"`
-	ExpiresAt   stamp  `json:"expires_at"`
-	EndedAt     stamp  `json:"ended_at"`
-	EndedBy     string `json:"ended_by,omitempty"`
+	admin.ConnectionView
+	Username string `json:"username,omitempty"`
+	App      string `json:"app,omitempty"`
 }
 
 func viewConnection(c *symbolon.Connection, now time.Time) connectionView {
-	v := connectionView{
-		ID:          c.ID.String(),
-		Account:     string(c.Account),
-		ClientID:    string(c.Client),
-		Label:       c.Label,
-		Scope:       c.Scope.String(),
-		State:       "live",
-		CreatedAt:   stamp(c.CreatedAt),
-		RefreshedAt: stamp(c.RefreshedAt),
-		ExpiresAt:   stamp(c.ExpiresAt),
-		EndedAt:     stamp(c.EndedAt),
-		EndedBy:     string(c.EndedBy),
-	}
-	if c.UsedFrom.IsValid() {
-		v.UsedFrom = c.UsedFrom.String()
-	}
-	switch {
-	case !c.EndedAt.IsZero():
-		v.State = "ended"
-	case !c.ExpiresAt.After(now):
-		v.State = "expired"
-	}
-	return v
+	return connectionView{ConnectionView: admin.ViewConnection(c, now)}
 }
 
 // connectionListCmd lists connections.

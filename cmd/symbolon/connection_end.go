@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/oauth"
 )
 
 // connectionEndCmd ends connections.
@@ -59,9 +60,7 @@ func (c *connectionEndCmd) Run(sh *shell) error {
 	})
 }
 
-// endOne returns the change that ends one connection. Where no other lives
-// between its account and its app, what the person allowed is forgotten too,
-// which the store does for the pair.
+// endOne returns the change that ends one connection.
 func (d *desk) endOne(sh *shell, id string, end symbolon.End) (symbolon.End, error) {
 	cid, err := symbolon.ParseConnectionID(id)
 	if err != nil || cid == (symbolon.ConnectionID{}) { // the store reads zero as any
@@ -74,17 +73,7 @@ func (d *desk) endOne(sh *shell, id string, end symbolon.End) (symbolon.End, err
 	if len(found) == 0 {
 		return end, mend(fmt.Errorf("there is no connection %s", cid), "“symbolon connection list” shows those there are")
 	}
-	pair := symbolon.ConnectionQuery{Account: found[0].Account, Client: found[0].Client, Live: true, Now: end.Now, Limit: 2}
-	live, err := d.store.Connections(sh.ctx, pair)
-	if err != nil {
-		return end, err
-	}
-	if len(live) == 0 || len(live) == 1 && live[0].ID == cid {
-		end.Account, end.Client = pair.Account, pair.Client
-	} else {
-		end.Connection = cid
-	}
-	return end, nil
+	return oauth.EndOf(sh.ctx, d.store, &found[0], end.Reason, end.Now)
 }
 
 // endMany fills in the change that ends everything of an account, of an app, or

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/postgres"
 )
 
@@ -31,10 +32,9 @@ func (c *doctorCmd) checkDatabase(ctx context.Context, d *diagnosis, db *databas
 	checkPostgres(d, is)
 }
 
-// clocksApart is how far the clocks of two nodes may differ: what ends for all at
-// once, ends by the time at which things were made. Clocks that are set by NTP
+// clocksApart is how far the clocks of two nodes may differ. Clocks that are set by NTP
 // differ by a tenth of that.
-const clocksApart = 300 * time.Millisecond
+const clocksApart = oauth.ClocksApart
 
 // checkPostgres looks for settings of the server that break a promise, or will.
 func checkPostgres(d *diagnosis, is postgres.Condition) {
