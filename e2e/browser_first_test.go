@@ -20,6 +20,15 @@ func testFirstConnection(t *testing.T, b *chromium) {
 	listen := freePort(t)
 	app := "http://" + listen
 	began, clicks := time.Now(), 0
+	var apps []*exec.Cmd
+	// Registered before the window's, so run after it: a page whose server is gone
+	// has errors.
+	t.Cleanup(func() {
+		for _, app := range apps {
+			app.Process.Kill()
+			_ = app.Wait()
+		}
+	})
 	p := b.window(t)
 	p.mayVisit(app)
 	press := func(text string) {
@@ -42,7 +51,7 @@ func testFirstConnection(t *testing.T, b *chromium) {
 	cmd := exec.Command(binary, "-symbolon", b.s.base, "-listen", listen, "-id", id, "-secret", plain)
 	cmd.Env = environ()
 	must(t, cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); _ = cmd.Wait() })
+	apps = append(apps, cmd)
 	answersAt(t, listen)
 	p.visit(app)
 	p.at("Allow My first app to use your account?")
@@ -58,7 +67,7 @@ func testFirstConnection(t *testing.T, b *chromium) {
 	wrong := exec.Command(binary, "-symbolon", b.s.base, "-listen", other, "-id", id, "-secret", "sym_secret_wrong")
 	wrong.Env = environ()
 	must(t, wrong.Start())
-	t.Cleanup(func() { wrong.Process.Kill(); _ = wrong.Wait() })
+	apps = append(apps, wrong)
 	answersAt(t, other)
 	p.mayVisit("http://" + other)
 	p.visit("http://" + other)
