@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
@@ -31,16 +32,33 @@ func (appCmds) Help() string {
 // appArg names the app that a command is about.
 type appArg struct {
 	place
-	ClientID string `arg:"" name:"client-id" help:"The app's client_id."`
+	App string `arg:"" help:"The app: its client_id or its name."`
 }
 
-// app returns the app with an id.
-func (d *desk) app(ctx context.Context, id string) (symbolon.App, error) {
-	app, err := d.service().App(ctx, operator, symbolon.ClientID(id))
-	if err != nil {
-		return symbolon.App{}, err
+// app returns the app with an id, or else the only one with a name. Strangers may
+// give their apps any name, so one that two have is no name.
+func (d *desk) app(sh *shell, text string) (symbolon.App, error) {
+	app, err := d.service().App(sh.ctx, operator, symbolon.ClientID(text))
+	if err == nil {
+		return *app, nil
 	}
-	return *app, nil
+	all, listErr := d.apps(sh)
+	if listErr != nil {
+		return symbolon.App{}, listErr
+	}
+	var found []symbolon.App
+	for _, a := range all {
+		if strings.EqualFold(a.Name, text) {
+			found = append(found, a)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return symbolon.App{}, err
+	case 1:
+		return found[0], nil
+	}
+	return symbolon.App{}, mend(fmt.Errorf("%d apps are called %q", len(found), text), "name it by its client_id; “symbolon app list” shows them all")
 }
 
 // remarkScopes notes on standard error the scopes of an app of which the consent

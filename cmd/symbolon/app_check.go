@@ -20,7 +20,7 @@ type appCheckCmd struct {
 // Help implements kong.HelpProvider.
 func (appCheckCmd) Help() string {
 	return "Says of each rule whether the app's settings keep it, with the section where it stands and the command that mends it. " +
-		"The exit status is 0 when the app keeps what its own profile asks.\n\nExample:\n\n    symbolon app check sym_app_qn3y5b7k2m4p6r8t --profile fapi2"
+		"The exit status is 0 when the app keeps what its own profile asks.\n\nExample:\n\n    symbolon app check Make --profile fapi2"
 }
 
 // checkView is what is told of an app, as --json prints it.
@@ -69,7 +69,7 @@ var standings = map[oauth.Standing]string{
 // Run implements the command.
 func (c *appCheckCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		app, err := d.app(sh, c.App)
 		if err != nil {
 			return err
 		}

@@ -32,8 +32,12 @@ func (appEditCmd) Help() string {
 // Run implements the command.
 func (c *appEditCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
+		named, err := d.app(sh, c.App)
+		if err != nil {
+			return err
+		}
 		hook := ""
-		app, err := d.service().EditApp(sh.ctx, operator, symbolon.ClientID(c.ClientID), "", func(app *symbolon.App) error {
+		app, err := d.service().EditApp(sh.ctx, operator, named.ID, "", func(app *symbolon.App) error {
 			changed, err := c.apply(sh, d, app)
 			if err == nil && !changed {
 				err = mend(fmt.Errorf("nothing to change was named"), "for instance --name, --redirect-uri or --scope")

@@ -78,7 +78,7 @@ func (appShowCmd) Help() string {
 // Run implements the command.
 func (c *appShowCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		app, err := d.app(sh, c.App)
 		if err != nil {
 			return err
 		}

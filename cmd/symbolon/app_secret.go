@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
 )
 
@@ -22,7 +21,11 @@ func (appRotateSecretCmd) Help() string {
 // Run implements the command.
 func (c *appRotateSecretCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		created, err := d.service().AddSecret(sh.ctx, operator, symbolon.ClientID(c.ClientID), c.RetireOld)
+		named, err := d.app(sh, c.App)
+		if err != nil {
+			return err
+		}
+		created, err := d.service().AddSecret(sh.ctx, operator, named.ID, c.RetireOld)
 		if err != nil {
 			return err
 		}
@@ -56,7 +59,11 @@ func (appRetireSecretCmd) Help() string {
 // Run implements the command.
 func (c *appRetireSecretCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.service().RetireSecret(sh.ctx, operator, symbolon.ClientID(c.ClientID), c.Secret, c.Yes)
+		named, err := d.app(sh, c.App)
+		if err != nil {
+			return err
+		}
+		app, err := d.service().RetireSecret(sh.ctx, operator, named.ID, c.Secret, c.Yes)
 		if err != nil {
 			return err
 		}
@@ -83,7 +90,7 @@ func (appDeleteCmd) Help() string {
 // Run implements the command.
 func (c *appDeleteCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		app, err := d.app(sh.ctx, c.ClientID)
+		app, err := d.app(sh, c.App)
 		if err != nil {
 			return err
 		}

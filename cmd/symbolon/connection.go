@@ -36,7 +36,7 @@ func viewConnection(c *symbolon.Connection, now time.Time) connectionView {
 type connectionListCmd struct {
 	place
 	Account string `help:"Only those of this account: its username or id."`
-	App     string `placeholder:"CLIENT_ID" help:"Only those of this app."`
+	App     string `placeholder:"APP" help:"Only those of this app: its client_id or its name."`
 	Live    bool   `help:"Leave out what has ended or is expired."`
 	Limit   int    `default:"100" help:"At most so many."`
 	Long    bool   `help:"Show the ids of accounts and apps, scopes and all times too. The lines are then long."`
@@ -164,7 +164,7 @@ func (d *desk) narrow(sh *shell, account, app string, id *symbolon.AccountID, cl
 		*id = a.ID
 	}
 	if app != "" {
-		a, err := d.app(sh.ctx, app)
+		a, err := d.app(sh, app)
 		if err != nil {
 			return err
 		}

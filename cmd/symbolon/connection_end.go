@@ -12,7 +12,7 @@ type connectionEndCmd struct {
 	place
 	ID      string `arg:"" optional:"" help:"The connection's id in “symbolon connection list”."`
 	Account string `help:"All of this account: its username or id. With --app, only those to the app; alone, its sessions too."`
-	App     string `placeholder:"CLIENT_ID" help:"All of this app."`
+	App     string `placeholder:"APP" help:"All of this app: its client_id or its name."`
 	Yes     bool   `help:"Do not ask before ending all of an account or of an app."`
 	JSON    bool   `name:"json" help:"Print one JSON object."`
 }

@@ -39,7 +39,7 @@ func (c *appLogCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
 		q := symbolon.TrailQuery{Failed: c.Errors, Limit: c.Limit}
 		if c.App != "" {
-			app, err := d.appNamed(sh, c.App)
+			app, err := d.app(sh, c.App)
 			if err != nil {
 				return err
 			}
@@ -98,31 +98,6 @@ func (sh *shell) printEntry(e *symbolon.TrailEntry) error {
 	return sh.printJSON(json.RawMessage(text))
 }
 
-// appNamed returns the app with an id, or the one with a name.
-func (d *desk) appNamed(sh *shell, text string) (symbolon.App, error) {
-	app, err := d.app(sh.ctx, text)
-	if err == nil {
-		return app, nil
-	}
-	all, lerr := d.apps(sh)
-	if lerr != nil {
-		return app, lerr
-	}
-	var found []symbolon.App
-	for _, a := range all {
-		if strings.EqualFold(a.Name, text) {
-			found = append(found, a)
-		}
-	}
-	switch len(found) {
-	case 0:
-		return app, err
-	case 1:
-		return found[0], nil
-	}
-	return app, mend(fmt.Errorf("%d apps are called %q", len(found), text), "name it by its client_id; “symbolon app list” shows them all")
-}
-
 // explainCmd explains a request.
 type explainCmd struct {
 	place
@@ -158,7 +133,7 @@ func (c *explainCmd) Run(sh *shell) error {
 		v := web.NewTrailView(e, connection)
 		name := ""
 		if e.Client != "" {
-			if app, err := d.app(sh.ctx, string(e.Client)); err == nil {
+			if app, err := d.service().App(sh.ctx, operator, e.Client); err == nil {
 				name = app.Name
 			}
 		}
