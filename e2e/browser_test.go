@@ -4,11 +4,11 @@ package e2e
 
 import (
 	"context"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/symbolon/symbolon/internal/browsertest"
 )
 
 // browserTests walk the pages as a person does, in Chromium. Each has a window
@@ -101,38 +101,22 @@ type chromium struct {
 // startChromium starts a headless Chromium that calls nobody on its own.
 func startChromium(t *testing.T) *chromium {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatal("there is no chromium on this machine; “make setup” installs it")
-	}
-	alloc, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
+	ctx, stop, err := browsertest.Start(context.Background(),
 		chromedp.UserDataDir(t.TempDir()),
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("hide-scrollbars", true),
 		// Without pages kept in memory, going back asks the server again: the
 		// harder case, and what other browsers do with pages like ours. A page
 		// that was kept is a page in another tab (see testTwoTabs).
 		chromedp.Flag("disable-features", "Translate,BackForwardCache"),
 		// A person is asked before a form is sent again; so are we.
 		chromedp.Flag("disable-prompt-on-repost", false),
-		chromedp.WSURLReadTimeout(60*time.Second),
-	)...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(alloc)
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		deadline, done := context.WithTimeout(ctx, 20*time.Second)
-		defer done()
-		if err := chromedp.Cancel(deadline); err != nil {
+		if err := stop(); err != nil {
 			t.Logf("stop Chromium: %v", err)
 		}
-		cancel()
 	})
-	if err := chromedp.Do(ctx); err != nil { // a deadline here would end it
-		t.Fatalf("start Chromium: %v", err)
-	}
 	return &chromium{ctx: ctx}
 }

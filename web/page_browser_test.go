@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -19,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/symbolon/symbolon/internal/browsertest"
 )
 
 // newChromium starts a headless Chromium of its own and returns its context, or
@@ -28,36 +29,16 @@ func newChromium(t *testing.T) context.Context {
 	if testing.Short() {
 		t.Skip("starts a browser")
 	}
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
-	}
-	if path == "" {
-		t.Fatal("no Chromium on this machine; `make setup` installs it")
-	}
-	alloc, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("hide-scrollbars", true),
-		chromedp.WSURLReadTimeout(60*time.Second),
-	)...)
-	t.Cleanup(cancel)
-	ctx, cancel := chromedp.NewContext(alloc)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx); cancel() })
-	if err := chromedp.Do(ctx); err != nil { // starts it; a deadline here would end it
+	ctx, stop, err := browsertest.Start(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = stop() })
 	limit := 4 * time.Minute
 	if os.Getenv("SYMBOLON_SHOTS") != "" || os.Getenv("SYMBOLON_LONG") != "" { // all of it takes longer
 		limit = 20 * time.Minute
 	}
-	ctx, cancel = context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	t.Cleanup(cancel)
 	return ctx
 }
