@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/pelletier/go-toml/v2"
@@ -28,49 +29,78 @@ const firstLanguage = "en"
 // maxTextFile bounds a file of texts, in bytes.
 const maxTextFile = 1 << 20
 
-// readLanguages reads every file of text/, and those of extra, which is nil or holds
-// files of the same kind: one of a language that is there replaces single sentences, any
-// other adds a language. English comes first, the others by their tags.
-func readLanguages(extra fs.FS) ([]*texts, error) {
+// builtIn reads every file of text/, English first.
+var builtIn = sync.OnceValues(func() ([]*texts, error) {
 	english, err := readTexts(textFiles, "text/"+firstLanguage+".toml")
 	if err != nil {
 		return nil, err
 	}
 	all := map[string]*texts{firstLanguage: english}
-	read := func(files fs.FS, dir, where string) error {
-		names, err := fs.Glob(files, path.Join(dir, "*.toml"))
-		if err != nil {
-			return symbolon.Wrap(symbolon.Internal, "read texts", err)
-		}
-		for _, name := range names {
-			if files == fs.FS(textFiles) && name == "text/"+firstLanguage+".toml" {
-				continue
-			}
-			t, err := readTexts(files, name)
-			if err == nil {
-				err = t.fits(english)
-			}
-			if err != nil {
-				return symbolon.Errorf(symbolon.Invalid, "texts", "%s%s: %s", where, name, plainly(err))
-			}
-			if err := add(all, t, english); err != nil {
-				return symbolon.Errorf(symbolon.Invalid, "texts", "%s%s: %s", where, name, plainly(err))
-			}
-		}
-		return nil
-	}
-	if err := read(textFiles, "text", ""); err != nil {
+	err = readMore(all, textFiles, "text", "")
+	return inOrder(all), err
+})
+
+// readLanguages returns the languages of text/ and those of extra, which is nil or holds
+// files of the same kind: one of a language that is there replaces single sentences, any
+// other adds a language. English comes first, the others by their tags.
+func readLanguages(extra fs.FS) ([]*texts, error) {
+	own, err := builtIn()
+	if err != nil {
 		return nil, err
 	}
+	all := map[string]*texts{}
+	for _, t := range own { // English is the first
+		t = t.clone()
+		if t.fallback != nil {
+			t.fallback = all[firstLanguage]
+		}
+		all[t.lang] = t
+	}
 	if extra != nil {
-		if err := read(extra, ".", "the texts’ directory: "); err != nil {
+		if err := readMore(all, extra, ".", "the texts’ directory: "); err != nil {
 			return nil, err
 		}
 	}
-	list := slices.SortedFunc(maps.Values(all), func(a, b *texts) int {
-		return cmp.Or(-boolInt(a == english)+boolInt(b == english), cmp.Compare(a.lang, b.lang))
+	return inOrder(all), nil
+}
+
+// readMore reads every file of a directory but ours of English, and puts it over or
+// beside those that there are.
+func readMore(all map[string]*texts, files fs.FS, dir, where string) error {
+	names, err := fs.Glob(files, path.Join(dir, "*.toml"))
+	if err != nil {
+		return symbolon.Wrap(symbolon.Internal, "read texts", err)
+	}
+	english := all[firstLanguage]
+	for _, name := range names {
+		if files == fs.FS(textFiles) && name == "text/"+firstLanguage+".toml" {
+			continue
+		}
+		t, err := readTexts(files, name)
+		if err == nil {
+			err = t.fits(english)
+		}
+		if err == nil {
+			err = add(all, t, english)
+		}
+		if err != nil {
+			return symbolon.Errorf(symbolon.Invalid, "texts", "%s%s: %s", where, name, plainly(err))
+		}
+	}
+	return nil
+}
+
+func inOrder(all map[string]*texts) []*texts {
+	return slices.SortedFunc(maps.Values(all), func(a, b *texts) int {
+		return cmp.Or(-boolInt(a.lang == firstLanguage)+boolInt(b.lang == firstLanguage), cmp.Compare(a.lang, b.lang))
 	})
-	return list, nil
+}
+
+// clone returns a copy to which sentences may be added.
+func (t *texts) clone() *texts {
+	c := *t
+	c.sentence, c.plural = maps.Clone(t.sentence), maps.Clone(t.plural)
+	return &c
 }
 
 func boolInt(b bool) int {
