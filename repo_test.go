@@ -146,7 +146,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/pgtest":      {others: []string{"github.com/jackc/pgx/v5"}},
 		"internal/browsertest": {others: []string{"github.com/chromedp/chromedp"}},
 		"trail":                {ours: []string{"."}},
-		"admin":                {ours: []string{".", "seal", "jwt", "oauth", "oidc", "webhook"}},
+		"admin":                {ours: []string{".", "seal", "jwt", "oauth", "oidc", "webhook"}, others: []string{"golang.org/x/text/language"}},
 		"mail":                 {ours: []string{"."}, others: []string{"github.com/wneessen/go-mail"}},
 		"upstream":             {ours: []string{"."}, others: []string{"github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"}},
 		"web":                  {ours: []string{".", "admin", "seal", "jwt", "mail", "oauth", "oidc", "signin", "trail", "upstream"}, others: []string{"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/text/feature/plural", "golang.org/x/text/language"}},

@@ -4,12 +4,32 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// Scope is a named permission, with the sentence that the consent page shows.
+// Scope is a named permission, with the sentence that the consent page shows. A name
+// with "#" and a language behind it ("reports.read#cs") has what is said in that
+// language.
 type Scope struct {
 	Name        string
 	Description string
+}
+
+// What bounds a scope that is stored.
+const (
+	maxScopeName     = 200 // bytes
+	maxScopeSentence = 500 // bytes
+)
+
+// Check reports what no store may keep of a scope, as an error of kind Invalid.
+func (s *Scope) Check(op string) error {
+	if names, err := ParseScopes(s.Name); err != nil || !slices.Equal(names, Scopes{s.Name}) || len(s.Name) > maxScopeName {
+		return Errorf(Invalid, op, "%q is not the name of one scope of at most %d bytes", s.Name, maxScopeName)
+	}
+	if len(s.Description) > maxScopeSentence || !utf8.ValidString(s.Description) || strings.Contains(s.Description, "\x00") {
+		return Errorf(Invalid, op, "the sentence is longer than %d bytes, or no text", maxScopeSentence)
+	}
+	return nil
 }
 
 // maxScopes bounds the names in one list, since anyone may send one.

@@ -1,6 +1,7 @@
 package symbolon
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,6 +70,48 @@ func TestParseScopesIsBounded(t *testing.T) {
 	}
 	if got, err := ParseScopes(strings.TrimSpace(strings.Repeat("a ", 100_000))); err != nil || len(got) != 1 {
 		t.Errorf("one name 100,000 times: %d, %v", len(got), err)
+	}
+}
+
+func TestScopeCheck(t *testing.T) {
+	for _, tt := range []struct {
+		what, name, sentence string
+		bad                  bool
+	}{
+		{"a name and a sentence", "read", "Read your reports", false},
+		{"a name with a language", "reports.read#cs", "Číst vaše zprávy", false},
+		{"a URI", "https://api.example/read:all", "Read all", false},
+		{"no sentence, which takes it away", "read", "", false},
+		{"the longest name", strings.Repeat("n", maxScopeName), "x", false},
+		{"a longer name", strings.Repeat("n", maxScopeName+1), "x", true},
+		{"the longest sentence, in bytes", "read", strings.Repeat("ž", maxScopeSentence/2), false},
+		{"a longer sentence", "read", strings.Repeat("s", maxScopeSentence+1), true},
+		{"a longer sentence, though not in letters", "read", strings.Repeat("ž", maxScopeSentence/2) + "s", true},
+		{"no text", "read", "\xff", true},
+		{"half a letter", "read", "Č"[:1], true},
+		{"NUL, which PostgreSQL keeps in no text", "read", "Read\x00", true},
+		{"no name", "", "x", true},
+		{"no name and no sentence", "", "", true},
+		{"two names", "read write", "x", true},
+		{"one name twice", "read read", "x", true},
+		{"a space around it", "read ", "x", true},
+		{"a line break", "read\n", "x", true},
+		{"NUL in the name", "re\x00ad", "x", true},
+		{"a quote", `re"ad`, "x", true},
+		{"not ASCII", "číst", "x", true},
+		{"a bad name without a sentence", "read write", "", true},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			s := Scope{Name: tt.name, Description: tt.sentence}
+			err := s.Check("here")
+			if (err != nil) != tt.bad {
+				t.Fatalf("Check of %q: %v", tt.name, err)
+			}
+			var own *Error
+			if err != nil && (!errors.As(err, &own) || own.Kind != Invalid || own.Op != "here") {
+				t.Errorf("got %#v", err)
+			}
+		})
 	}
 }
 

@@ -110,6 +110,14 @@ type Store interface {
 	// removed, a few at a time, by later calls. Invalid when Check says so.
 	Once(ctx context.Context, o Once) (value []byte, first bool, err error)
 
+	// Scopes returns the scopes to which operators gave a sentence, ordered by name
+	// (by its bytes).
+	Scopes(ctx context.Context) ([]Scope, error)
+	// PutScope gives a scope its sentence, in place of the one that it has. With an
+	// empty Description it takes the scope away, if it is there. Invalid when
+	// scope.Check says so. It is not in Changes: who needs the scopes reads them.
+	PutScope(ctx context.Context, scope Scope) error
+
 	// Keys inserts or replaces the keys of put, all at once, and returns every
 	// key there is then, in the order of ActiveFrom. With onlyFirst set it does
 	// nothing when there is a key for the algorithm of one of them already,

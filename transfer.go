@@ -83,6 +83,9 @@ func Tables() []Table {
 		{Name: "identity", Key: 2, Page: 1024, Columns: []Column{
 			{"issuer", Text}, {"subject", Text}, {"account_no", Number}, {"name", Text}, {"added_at", Number},
 		}},
+		{Name: "scope", Key: 1, Page: 1024, Columns: []Column{
+			{"name", Text}, {"description", Text},
+		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},
 		}},

@@ -1,33 +1,14 @@
 package admin
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
-	"github.com/symbolon/symbolon/oidc"
 )
-
-// Offered are the scopes that an owner may give an app: those that the consent page has
-// a sentence for. Those of the admin API are given by operators.
-func (s *Service) Offered() []symbolon.Scope {
-	list := []symbolon.Scope{{Name: symbolon.ScopeConnect, Description: "allows connection to resources"}}
-	for _, scopes := range [][]symbolon.Scope{s.Scopes, oidc.Scopes} {
-		for _, scope := range scopes {
-			i := slices.IndexFunc(list, func(o symbolon.Scope) bool { return o.Name == scope.Name })
-			switch {
-			case oauth.IsAdminScope(scope.Name):
-			case i < 0:
-				list = append(list, scope)
-			case list[i].Name == symbolon.ScopeConnect:
-				list[i] = scope // the owner's own sentence
-			}
-		}
-	}
-	return list
-}
 
 // ownersGrants are the grants that an owner may give an app. With the others it would act
 // without a person, or for people who never saw it.
@@ -39,7 +20,7 @@ var ownersMethods = []symbolon.AuthMethod{symbolon.AuthSecret, symbolon.AuthBasi
 
 // operatorOnly refuses what an owner may not change: whatever reaches beyond the app. What
 // an operator has set stays, and goes when the owner takes it away.
-func (s *Service) operatorOnly(was, app *symbolon.App) error {
+func (s *Service) operatorOnly(ctx context.Context, was, app *symbolon.App) error {
 	a, b := &was.Settings, &app.Settings
 	more := func(list, before []string) bool {
 		return slices.ContainsFunc(list, func(v string) bool { return !slices.Contains(before, v) })
@@ -81,8 +62,12 @@ func (s *Service) operatorOnly(was, app *symbolon.App) error {
 			return no("whose tokens an app may exchange")
 		}
 	}
+	offered, err := s.Offered(ctx)
+	if err != nil {
+		return err
+	}
 	for _, name := range app.Scope {
-		if !was.Scope.Has(name) && name != oauth.ScopeOffline && !slices.ContainsFunc(s.Offered(), func(o symbolon.Scope) bool { return o.Name == name }) {
+		if !was.Scope.Has(name) && name != oauth.ScopeOffline && !slices.ContainsFunc(offered, func(o Scope) bool { return o.Name == name }) {
 			return denied("the scope %q is not one that the server offers; an operator may give it to the app", printable(name))
 		}
 	}

@@ -40,8 +40,9 @@ type Service struct {
 	Now func() time.Time
 	// Sandbox is set where the data is for trying out.
 	Sandbox bool
-	// Scopes are those that the server has sentences for. An owner's app may ask for
-	// these, and for what an operator gave it.
+	// Scopes are those that the configuration has sentences for, in each language (see
+	// ScopeLanguage). An owner's app may ask for these, for those that an operator gave a
+	// sentence, and for what an operator gave it.
 	Scopes []symbolon.Scope
 	// Registering is ByOperators when it is empty.
 	Registering Registering
@@ -243,7 +244,7 @@ func (s *Service) EditApp(ctx context.Context, who Actor, id symbolon.ClientID, 
 // may change, and to what else is there.
 func (s *Service) check(ctx context.Context, who Actor, was, app *symbolon.App) error {
 	if !who.Operator {
-		if err := s.operatorOnly(was, app); err != nil {
+		if err := s.operatorOnly(ctx, was, app); err != nil {
 			return err
 		}
 	}

@@ -31,10 +31,12 @@ const (
 	callKeys
 	callLabel
 	callAccountSessions
+	callScopes
+	callPutScope
 	verbs // how many there are
 )
 
-var verbNames = [verbs]string{"apps", "put_app", "accounts", "put_account", "sign_in", "sessions", "allow", "consent", "connect", "refresh", "end", "connections", "changes", "once", "keys", "label", "account_sessions"}
+var verbNames = [verbs]string{"apps", "put_app", "accounts", "put_account", "sign_in", "sessions", "allow", "consent", "connect", "refresh", "end", "connections", "changes", "once", "keys", "label", "account_sessions", "scopes", "put_scope"}
 
 // String returns the method's name in lower case, with _ between its words.
 func (v Verb) String() string { return verbNames[v] }
@@ -279,6 +281,19 @@ func (s *store) AccountSessions(ctx context.Context, account symbolon.AccountID,
 	ctx, c := s.begin(ctx, callAccountSessions)
 	list, err := s.to.AccountSessions(ctx, account, now)
 	return list, s.end(&c, err)
+}
+
+// Scopes implements symbolon.Store.
+func (s *store) Scopes(ctx context.Context) ([]symbolon.Scope, error) {
+	ctx, c := s.begin(ctx, callScopes)
+	list, err := s.to.Scopes(ctx)
+	return list, s.end(&c, err)
+}
+
+// PutScope implements symbolon.Store.
+func (s *store) PutScope(ctx context.Context, scope symbolon.Scope) error {
+	ctx, c := s.begin(ctx, callPutScope)
+	return s.end(&c, s.to.PutScope(ctx, scope))
 }
 
 // Keys implements symbolon.Store.

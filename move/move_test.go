@@ -50,7 +50,7 @@ func TestEverythingIsCarried(t *testing.T) { // C30
 		}}
 		result, err := m.run(t.Context(), "the target")
 		must(t, err)
-		if result.Rows["connection"] != 9 || result.Rows["delivery"] != 1 || result.Rows["account"] != 4 || result.Rows["app"] != 2 || result.Rows["once"] != 3 || result.Before != 0 {
+		if result.Rows["connection"] != 9 || result.Rows["delivery"] != 1 || result.Rows["account"] != 4 || result.Rows["app"] != 2 || result.Rows["once"] != 3 || result.Rows["scope"] != 4 || result.Before != 0 {
 			t.Errorf("moved %+v", result)
 		}
 		result, err = once(t.Context(), source, target)
@@ -290,6 +290,7 @@ func TestWhatDiffersIsFound(t *testing.T) {
 		{"account", func(row symbolon.Row) { row[3] = "Somebody Else" }},
 		{"app", func(row symbolon.Row) { row[4] = !row[4].(bool) }},
 		{"once", func(row symbolon.Row) { row[1] = []byte("another") }},
+		{"scope", func(row symbolon.Row) { row[1] = "It is another" }},
 	} {
 		w, into := newWorld(t), fresh(t)
 		pair(t, w.path, into, func(source, target *sqlite.DB) {

@@ -124,12 +124,14 @@ func observe(t testing.TB, db symbolon.Store, w *world) ([]string, error) {
 	add(sessions, err)
 	keys, err := db.Keys(ctx, nil, false)
 	add(keys, err)
+	scopes, err := db.Scopes(ctx)
+	add(scopes, err)
 	changes, last, err := db.Changes(ctx, 0, 100)
 	add(changes, err)
 	add(last, nil)
-	if len(apps) != 1 || len(accounts) != 3 || len(connections) != 9 || len(sessions) != 1 || len(keys) != 3 || len(changes) < 5 {
-		t.Errorf("the store shows %d apps, %d accounts, %d connections, %d sessions, %d keys, %d changes",
-			len(apps), len(accounts), len(connections), len(sessions), len(keys), len(changes))
+	if len(apps) != 1 || len(accounts) != 3 || len(connections) != 9 || len(sessions) != 1 || len(keys) != 3 || len(scopes) != 4 || len(changes) < 5 {
+		t.Errorf("the store shows %d apps, %d accounts, %d connections, %d sessions, %d keys, %d scopes, %d changes",
+			len(apps), len(accounts), len(connections), len(sessions), len(keys), len(scopes), len(changes))
 	}
 	return lines, failed
 }

@@ -70,6 +70,9 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 			must(t, err)
 		}
 	}
+	for _, name := range []string{"connect", "Home", "home", "home#cs"} { // more than a page of three
+		must(t, db.PutScope(ctx, symbolon.Scope{Name: name, Description: "It is „" + name + "“"}))
+	}
 	app := symbolon.App{
 		ID: w.app, Name: "Make", Home: "https://app.test", RedirectURIs: []string{"https://app.test/cb"}, Scope: symbolon.Scopes{"connect", "home"},
 		Rotation: symbolon.RotateAlways, RequirePKCE: true, CreatedAt: now, Owner: w.jane,

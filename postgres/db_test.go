@@ -23,7 +23,7 @@ func holds(t *testing.T, name string) {
 	c := theCluster(t)
 	storetest.Run(t, func(t testing.TB) symbolon.Store {
 		var statements []string
-		for _, table := range []string{"account", "identity", "app", "session", "consent", "connection", "change", "sealing_key", "once", "delivery"} {
+		for _, table := range []string{"account", "identity", "app", "session", "consent", "connection", "change", "sealing_key", "once", "delivery", "scope"} {
 			statements = append(statements, "DELETE FROM "+table)
 		}
 		if err := c.Exec(name, append(statements, "UPDATE feed SET last = 0")...); err != nil {

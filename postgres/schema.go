@@ -19,7 +19,7 @@ import (
 var schema embed.FS
 
 // schemaVersion is the number of the last file in schema.
-const schemaVersion = 9
+const schemaVersion = 10
 
 // versionTable says which files were run. It has our name, since other programs
 // keep theirs in the same database.

@@ -125,7 +125,8 @@ func (db *DB) Enter(ctx context.Context, from symbolon.StoreState) error {
 		tag, err := tx.Exec(ctx, `
 			UPDATE mark SET epoch = $1, moving = $2
 			WHERE moving IS NOT NULL OR NOT EXISTS (SELECT FROM sealing_key)
-				AND NOT EXISTS (SELECT FROM app) AND NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM connection)`,
+				AND NOT EXISTS (SELECT FROM app) AND NOT EXISTS (SELECT FROM account) AND NOT EXISTS (SELECT FROM connection)
+				AND NOT EXISTS (SELECT FROM scope)`,
 			from.Epoch, int64(from.Commits))
 		if err == nil && tag.RowsAffected() == 0 {
 			return errNotFilling

@@ -103,3 +103,15 @@ func TestTwoMovesIntoOne(t *testing.T) {
 		t.Errorf("%d rows are left, %v", n, err)
 	}
 }
+
+// A scope stands alone, with no key or account beside it, once a command has put it.
+func TestAScopeIsDataOfItsOwn(t *testing.T) {
+	c := theCluster(t)
+	db := open(t, c.URL(database(t, c, "fresh")), Options{})
+	if err := db.PutScope(t.Context(), symbolon.Scope{Name: "read", Description: "Read"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Enter(t.Context(), symbolon.StoreState{Epoch: [16]byte{1}}); symbolon.KindOf(err) != symbolon.Conflict {
+		t.Errorf("a move into it: %v", err)
+	}
+}

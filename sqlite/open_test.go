@@ -187,6 +187,10 @@ func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	if _, err := w.Keys(t.Context(), nil, false); err != nil {
 		t.Fatal(err)
 	}
+	said := symbolon.Scope{Name: "connect", Description: "Act for you"}
+	if err := w.PutScope(t.Context(), said); err != nil {
+		t.Fatal(err)
+	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -205,6 +209,8 @@ func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 	if err := w.rotate(0); err != nil {
 		t.Fatal(err)
 	}
+	scopes, err := w.Scopes(t.Context())
+	same(t, scopes, err, []symbolon.Scope{said})
 }
 
 func TestWhatIsToldIsDurable(t *testing.T) { // C4

@@ -20,7 +20,7 @@ import (
 var schema embed.FS
 
 // schemaVersion is the number of the last file in schema.
-const schemaVersion = 9
+const schemaVersion = 10
 
 const opOpen = "sqlite: open"
 

@@ -204,3 +204,13 @@ func (f *Faulty) Once(ctx context.Context, o symbolon.Once) ([]byte, bool, error
 	})
 	return kept, first && err == nil, err
 }
+
+// Scopes implements symbolon.Store.
+func (f *Faulty) Scopes(ctx context.Context) ([]symbolon.Scope, error) {
+	return read(f, "Scopes", func() ([]symbolon.Scope, error) { return f.Store.Scopes(ctx) })
+}
+
+// PutScope implements symbolon.Store.
+func (f *Faulty) PutScope(ctx context.Context, scope symbolon.Scope) error {
+	return f.write("PutScope", func() error { return f.Store.PutScope(ctx, scope) })
+}

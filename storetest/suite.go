@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(t testing.TB) symbolon.Store) {
 		{"Changes", changeCases},
 		{"Keys", keyCases},
 		{"Once", onceCases},
+		{"Scopes", scopeCases},
 		{"Outbox", outboxCases},
 		{"Health", healthCases},
 		{"Concurrent", concurrentCases},

@@ -45,8 +45,12 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, ev *event)
 		connections = connections[:accountPageSize]
 		p.More = h.accountURL(v, "before", connections[accountPageSize-1].ID.String())
 	}
+	said, err := h.saidOfScopes(ctx)
+	if err != nil {
+		return err
+	}
 	for i := range connections {
-		if err := h.addConnection(r, p, &connections[i]); err != nil {
+		if err := h.addConnection(r, p, &connections[i], said); err != nil {
 			return err
 		}
 	}
@@ -80,7 +84,7 @@ func (h *Handler) accountURL(v *visit, name, value string) string {
 }
 
 // addConnection adds a connection to those of its app.
-func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection) error {
+func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection, said saidOfScopes) error {
 	i := slices.IndexFunc(p.Apps, func(a ConnectedApp) bool { return a.App.ID == string(c.Client) })
 	if i < 0 {
 		app, err := h.Engine.App(r.Context(), c.Client)
@@ -94,12 +98,12 @@ func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Con
 		p.Apps = append(p.Apps, ConnectedApp{App: NewAppView(app), Unverified: app.Settings.Registration != nil})
 		i = len(p.Apps) - 1
 	}
-	p.Apps[i].Connections = append(p.Apps[i].Connections, h.connectionView(c))
+	p.Apps[i].Connections = append(p.Apps[i].Connections, connectionView(c, said))
 	return nil
 }
 
 // connectionView is what a page shows of a connection to whom it belongs.
-func (h *Handler) connectionView(c *symbolon.Connection) ConnectionView {
+func connectionView(c *symbolon.Connection, said saidOfScopes) ConnectionView {
 	v := ConnectionView{ID: c.ID.String(), Label: c.Label, Since: newMoment(c.CreatedAt), Dies: newMoment(c.ExpiresAt)}
 	if c.RefreshedAt.After(c.CreatedAt) {
 		v.Used = newMoment(c.RefreshedAt)
@@ -108,7 +112,7 @@ func (h *Handler) connectionView(c *symbolon.Connection) ConnectionView {
 		v.From = c.UsedFrom.String()
 	}
 	for _, name := range c.Scope {
-		v.Scopes = append(v.Scopes, h.scopeView(name, false))
+		v.Scopes = append(v.Scopes, said.view(name, false))
 	}
 	return v
 }

@@ -39,7 +39,8 @@ func (h *Handler) adminRoutes() []route {
 		{path: "/account/disable", post: h.adminOp(h.adminDisable)},
 		{path: "/account/enable", post: h.adminOp(h.adminEnable)},
 		{path: "/account/password", post: h.adminOp(h.adminPassword)},
-		{path: "/scopes", get: h.adminOp(h.adminScopes)},
+		{path: "/scopes", get: h.adminOp(h.adminScopes), post: h.adminOp(h.adminSetScope)},
+		{path: "/scope", delete: h.adminOp(h.adminRemoveScope)},
 		{path: "/settings", get: h.adminOp(h.adminSettings)},
 	}
 	for i := range routes {
@@ -399,23 +400,6 @@ func (h *Handler) adminEndConnections(ctx context.Context, r *adminRequest) (any
 
 func (h *Handler) adminEndConnection(ctx context.Context, r *adminRequest) (any, error) {
 	return nil, h.admin.EndConnection(ctx, r.who, connectionID(r.query.First("id")))
-}
-
-type scopeAnswer struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-}
-
-type scopesAnswer struct {
-	Scopes []scopeAnswer `json:"scopes"`
-}
-
-func (h *Handler) adminScopes(context.Context, *adminRequest) (any, error) {
-	answer := scopesAnswer{Scopes: []scopeAnswer{}}
-	for _, s := range h.admin.Offered() {
-		answer.Scopes = append(answer.Scopes, scopeAnswer{s.Name, s.Description})
-	}
-	return answer, nil
 }
 
 type settingAnswer struct {

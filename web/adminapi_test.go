@@ -149,6 +149,18 @@ func TestAdminAPIMatrix(t *testing.T) {
 		{"POST", "/accounts", `{"username":"new"}`, 401, 403, 403, 409},
 		{"POST", "/accounts", `{"username":" "}`, 401, 400, 400, 400},
 		{"GET", "/scopes", "", 401, 200, 200, 200},
+		{"POST", "/scopes", `{"name":"reports.read","description":"see your reports","translations":{"cs":"číst vaše přehledy"}}`, 401, 403, 403, 200},
+		{"POST", "/scopes", `{"name":"reports.read","description":" "}`, 401, 403, 403, 400},
+		{"POST", "/scopes", `{"name":"two names","description":"x"}`, 401, 403, 403, 400},
+		{"POST", "/scopes", `{"name":"reports.read","description":"x","translations":{"nonsense":"x"}}`, 401, 403, 403, 400},
+		{"POST", "/scopes", `{"name":"symbolon.admin","description":"nothing much"}`, 401, 403, 403, 403},
+		{"POST", "/scopes", `{"name":"openid","description":"nothing much"}`, 401, 403, 403, 409},
+		{"POST", "/scopes", `{"nonsense":1}`, 401, 403, 403, 400},
+		{"PATCH", "/app" + johns, `{"scope":"connect reports.read"}`, 401, 404, 200, 200}, // owners may give it
+		{"DELETE", "/scope?name=reports.read", "", 401, 403, 403, 200},
+		{"DELETE", "/scope?name=reports.read", "", 401, 403, 403, 404},
+		{"DELETE", "/scope?name=openid", "", 401, 403, 403, 409},
+		{"DELETE", "/scope", "", 401, 403, 403, 400},
 		{"GET", "/settings", "", 401, 403, 403, 200},
 		{"POST", "/apps", `{"name":"Mine","redirect_uris":["https://a.example/cb"]}`, 401, 403, 403, 201}, // operators register here
 		{"DELETE", "/app" + johns, "", 401, 404, 200, 404},
@@ -372,7 +384,7 @@ func TestAdminDescription(t *testing.T) {
 		"Connection": {reflect.TypeFor[admin.ConnectionView]()}, "Account": {reflect.TypeFor[admin.AccountView]()}, "AccountEdit": {reflect.TypeFor[accountEdit]()},
 		"NewAccount": {reflect.TypeFor[newAccount]()}, "AccountWithPassword": {reflect.TypeFor[accountWithPassword]()}, "Me": {reflect.TypeFor[meAnswer]()},
 		"Apps": {reflect.TypeFor[appsAnswer]()}, "Accounts": {reflect.TypeFor[accountsAnswer]()}, "Connections": {reflect.TypeFor[connectionsAnswer]()},
-		"Checklist": {reflect.TypeFor[checklistAnswer]()}, "Scopes": {reflect.TypeFor[scopesAnswer]()}, "Settings": {reflect.TypeFor[settingsAnswer]()},
+		"Checklist": {reflect.TypeFor[checklistAnswer]()}, "Scopes": {reflect.TypeFor[scopesAnswer]()}, "Scope": {reflect.TypeFor[scopeAnswer]()}, "NewScope": {reflect.TypeFor[scopeBody]()}, "Settings": {reflect.TypeFor[settingsAnswer]()},
 		"Request": {reflect.TypeFor[symbolon.TrailEntry]()}, "Requests": {reflect.TypeFor[requestsAnswer]()},
 	} {
 		var want, got []string

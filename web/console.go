@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -33,7 +34,7 @@ func (h *Handler) consoleRoutes() []route {
 		{path: consoleApp, get: h.consoleAppPage, post: h.consoleChange, kind: people},
 		{path: consoleUsers, get: h.consoleAccountsPage, post: h.consoleCreateAccount, kind: people},
 		{path: consoleUser, get: h.consoleAccountPage, post: h.consoleChangeAccount, kind: people},
-		{path: consoleSetup, get: h.consoleScopesPage, kind: people},
+		{path: consoleSetup, get: h.consoleScopesPage, post: h.consoleSetScope, kind: people},
 		{path: consoleRequests, get: h.consoleTrail, kind: people},
 		{path: consoleRequest, get: h.consoleTrailEntry, kind: people},
 		{path: consoleEvents, get: h.consoleWatch, kind: people},
@@ -266,8 +267,10 @@ func (h *Handler) showConsoleNew(w http.ResponseWriter, r *http.Request, ev *eve
 		p.Presets = append(p.Presets, PresetView{ID: other.ID, Name: other.Name, Here: other.ID == preset.ID})
 	}
 	p.Fields.New = true
-	p.Fields.Scopes = h.scopeChoices(nil, chosen)
 	var err error
+	if p.Fields.Scopes, err = h.scopeChoices(r.Context(), nil, chosen); err != nil {
+		return err
+	}
 	if p.Flow, err = h.formFlow(w, r, v); err != nil {
 		return err
 	}
@@ -277,19 +280,27 @@ func (h *Handler) showConsoleNew(w http.ResponseWriter, r *http.Request, ev *eve
 
 // scopeChoices are the scopes that may be ticked for an app: those that the server
 // offers, and those that the app has.
-func (h *Handler) scopeChoices(app *symbolon.App, chosen map[string]bool) []ScopeChoice {
+func (h *Handler) scopeChoices(ctx context.Context, app *symbolon.App, chosen map[string]bool) ([]ScopeChoice, error) {
+	said, err := h.saidOfScopes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	offered, err := h.admin.Offered(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var list []ScopeChoice
-	for _, s := range h.admin.Offered() {
-		list = append(list, ScopeChoice{h.offered(&s), chosen[s.Name]})
+	for _, s := range offered {
+		list = append(list, ScopeChoice{said.view(s.Name, false), chosen[s.Name]})
 	}
 	if app != nil {
 		for _, name := range app.Scope {
 			if !slices.ContainsFunc(list, func(c ScopeChoice) bool { return c.Name == name }) {
-				list = append(list, ScopeChoice{h.scopeView(name, false), chosen[name]})
+				list = append(list, ScopeChoice{said.view(name, false), chosen[name]})
 			}
 		}
 	}
-	return list
+	return list, nil
 }
 
 // readFields reads what a person typed about an app, and which scopes they ticked.
@@ -346,7 +357,10 @@ func (h *Handler) consoleCreate(w http.ResponseWriter, r *http.Request, ev *even
 		return &deniedError{reason: "denied.operators_register", retry: consolePath}
 	}
 	preset := admin.PresetOf(v.form.First("preset"))
-	offered := h.scopeChoices(nil, nil)
+	offered, err := h.scopeChoices(r.Context(), nil, nil)
+	if err != nil {
+		return err
+	}
 	fields, chosen := readFields(v.form, offered)
 	app := symbolon.App{Owner: v.who.Account, Rotation: symbolon.RotateAlways, Public: fields.Auth == string(symbolon.AuthNone), Settings: symbolon.Settings{Status: symbolon.StatusTest}}
 	edit, err := fields.edit(offered, chosen)

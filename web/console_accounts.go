@@ -1,7 +1,6 @@
 package web
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -203,22 +202,4 @@ func knownAction(action string) string {
 		return action
 	}
 	return "nothing"
-}
-
-// consoleScopesPage shows operators the scopes and the settings in force. Both stand in the
-// configuration, which is changed there.
-func (h *Handler) consoleScopesPage(w http.ResponseWriter, r *http.Request, ev *event) error {
-	v, err := h.operatorVisit(w, r, ev)
-	if v == nil {
-		return err
-	}
-	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes")}
-	for _, s := range h.admin.Offered() {
-		p.Scopes = append(p.Scopes, h.offered(&s))
-	}
-	for _, name := range slices.Sorted(maps.Keys(h.Settings)) {
-		p.Settings = append(p.Settings, SettingRow{Name: name, Value: h.Settings[name]})
-	}
-	h.render(w, r, ev, http.StatusOK, p)
-	return nil
 }

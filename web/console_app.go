@@ -62,7 +62,10 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 	}
 	p.Fields = *fields
 	p.Fields.Public = app.Public
-	p.Fields.Scopes = h.scopeChoices(app, chosen)
+	var err error
+	if p.Fields.Scopes, err = h.scopeChoices(r.Context(), app, chosen); err != nil {
+		return err
+	}
 	if app.Owner != "" {
 		p.Owner = h.nameOf(r, app.Owner)
 	}
@@ -73,7 +76,6 @@ func (h *Handler) showConsoleApp(w http.ResponseWriter, r *http.Request, ev *eve
 	for _, id := range s.TestAccounts {
 		p.Testers = append(p.Testers, TesterRow{ID: string(id), Name: h.nameOf(r, id)})
 	}
-	var err error
 	if p.Checks, err = h.admin.Checklist(r.Context(), v.who, app.ID); err != nil {
 		return err
 	}
@@ -287,7 +289,10 @@ func riskyEdit(was *symbolon.App, edit *admin.AppEdit) bool {
 // consoleEdit changes an app by the form of its settings, unless it was changed since the
 // form was shown.
 func (h *Handler) consoleEdit(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, app *symbolon.App) error {
-	offered := h.scopeChoices(app, nil)
+	offered, err := h.scopeChoices(r.Context(), app, nil)
+	if err != nil {
+		return err
+	}
 	fields, chosen := readFields(v.form, offered)
 	edit, err := fields.edit(offered, chosen)
 	if err == nil && riskyEdit(app, &edit) {

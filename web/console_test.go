@@ -164,16 +164,19 @@ func TestConsoleIsEachOnesOwn(t *testing.T) {
 	}
 	// A form of one page is none of another; and that of an operator who is none any more
 	// does nothing.
-	for _, path := range []string{"/console/accounts", "/console/account?id=" + string(a.mary.ID)} {
+	for _, path := range []string{"/console/accounts", "/console/account?id=" + string(a.mary.ID), "/console/scopes"} {
 		if resp, _ := john.post(path, "flow", flowOf(t, page), "action", "password", "username", "evil"); resp.StatusCode != http.StatusForbidden {
 			t.Errorf("POST %s with the form of an app: %d", path, resp.StatusCode)
 		}
 		a.edit(a.john.ID, func(account *symbolon.Account) { account.Operator = true })
 		_, form := john.get(path)
 		a.edit(a.john.ID, func(account *symbolon.Account) { account.Operator = false })
-		if resp, _ := john.post(path, "flow", flowOf(t, form), "action", "password", "username", "evil"); resp.StatusCode != http.StatusNotFound {
+		if resp, _ := john.post(path, "flow", flowOf(t, form), "action", "password", "username", "evil", "name", "evil", "sentence", "do nothing much"); resp.StatusCode != http.StatusNotFound {
 			t.Errorf("POST %s: %d", path, resp.StatusCode)
 		}
+	}
+	if stored, err := a.store.Scopes(t.Context()); err != nil || len(stored) != 0 {
+		t.Errorf("scopes were said something of: %v, %v", stored, err)
 	}
 	if resp, _ := john.get("/console/new"); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("registering where operators do: %d", resp.StatusCode)

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/jwt"
@@ -71,8 +73,13 @@ type metadata struct {
 }
 
 // newMetadata returns the document of a server.
-func (h *Handler) newMetadata() ([]byte, error) {
+func (h *Handler) newMetadata(added []string) ([]byte, error) {
 	offers := h.Engine.Offers()
+	for _, name := range added {
+		if !slices.Contains(offers.Scopes, name) {
+			offers.Scopes = append(offers.Scopes, name)
+		}
+	}
 	at := func(path string) string { return h.issuer + path }
 	methods := []string{
 		string(symbolon.AuthBasic), string(symbolon.AuthPost), string(symbolon.AuthNone), string(symbolon.AuthKey),
@@ -162,31 +169,55 @@ func modes(signs bool) []string {
 	return list
 }
 
-// metadataOf is the metadata document, and the generation of the keys that it is of.
+// metadataOf is the metadata document, with what it is of: the generation of the keys, and
+// the scopes that operators added, which were read at a time.
 type metadataOf struct {
-	keys uint64
-	body []byte
+	keys  uint64
+	added []string
+	read  time.Time
+	body  []byte
 }
 
+// scopesFor is how long the scopes in the metadata may be behind what operators said.
+const scopesFor = 10 * time.Second
+
 // describe returns the metadata document. It is made anew when there are other keys,
-// since a key may be the first of its algorithm, or the last.
-func (h *Handler) describe() ([]byte, error) {
-	keys := h.Engine.KeyGeneration()
-	if d := h.described.Load(); d != nil && d.keys == keys {
-		return d.body, nil
+// since a key may be the first of its algorithm, or the last; and when operators added
+// scopes. While the store is away, the scopes are those that were there.
+func (h *Handler) describe(ctx context.Context) ([]byte, error) {
+	keys, now := h.Engine.KeyGeneration(), h.Engine.Now()
+	old := h.described.Load()
+	if old != nil && old.keys == keys && now.Sub(old.read) < scopesFor {
+		return old.body, nil
 	}
-	body, err := h.newMetadata()
-	if err != nil {
-		return nil, err
+	made := &metadataOf{keys: keys, read: now}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if offered, err := h.admin.Offered(ctx); err == nil {
+		for _, s := range offered {
+			if !s.Fixed {
+				made.added = append(made.added, s.Name)
+			}
+		}
+	} else if old != nil {
+		made.added = old.added
 	}
-	h.described.Store(&metadataOf{keys, body})
-	return body, nil
+	if old != nil && old.keys == keys && slices.Equal(old.added, made.added) {
+		made.body = old.body
+	} else {
+		var err error
+		if made.body, err = h.newMetadata(made.added); err != nil {
+			return nil, err
+		}
+	}
+	h.described.Store(made)
+	return made.body, nil
 }
 
 // metadata answers with the document. It is made of what was configured, never
 // of what the request says, and served when the store is away.
-func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request, ev *event) error {
-	body, err := h.describe()
+func (h *Handler) metadata(w http.ResponseWriter, r *http.Request, ev *event) error {
+	body, err := h.describe(r.Context())
 	if err != nil {
 		return err
 	}

@@ -82,18 +82,14 @@ func Callback(issuer string) string { return issuer + upstreamPath }
 // Handler answers every request of the server.
 type Handler struct {
 	Options
-	issuer string
-	prefix string // the path of the issuer, in front of every path of ours
-	secure bool   // the issuer is https, so cookies are for https only
-	routes map[string]*route
-	cross  *http.CrossOriginProtection
-	// scopes has the sentences in English, or in whatever language the owner wrote them,
-	// and translated those in other languages, by name and tag.
-	scopes     map[string]string
-	translated map[string]map[string]string
-	leaving    atomic.Bool
-	left       chan struct{} // closed when leaving
-	served     atomic.Uint64
+	issuer  string
+	prefix  string // the path of the issuer, in front of every path of ours
+	secure  bool   // the issuer is https, so cookies are for https only
+	routes  map[string]*route
+	cross   *http.CrossOriginProtection
+	leaving atomic.Bool
+	left    chan struct{} // closed when leaving
+	served  atomic.Uint64
 	// inFlight is how many requests are being answered; tell, unless nil, is told
 	// of each that was.
 	inFlight atomic.Int64
@@ -122,14 +118,12 @@ func New(o Options) (*Handler, error) {
 		secure:  strings.HasPrefix(o.Engine.Issuer(), "https://"),
 		cross:   http.NewCrossOriginProtection(),
 		left:    make(chan struct{}),
-		scopes:  map[string]string{symbolon.ScopeConnect: "allows connection to resources"},
 	}
 	base, err := url.Parse(h.issuer)
 	if err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
 	h.prefix = base.Path
-	h.readScopes(o.Scopes)
 	// Behind a proxy that ends TLS, the Host we see may lack what the browser
 	// sees; the issuer is what it must have come from.
 	if err := h.cross.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
@@ -140,9 +134,8 @@ func New(o Options) (*Handler, error) {
 			return nil, err
 		}
 	}
-	h.scopes[oauth.ScopeAdmin], h.scopes[oauth.ScopeApps] = adminSentence, appsSentence
 	h.admin = &admin.Service{
-		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.spoken(), Registering: h.Registering,
+		Store: h.Store, Now: h.Engine.Now, Sandbox: h.Sandbox, Scopes: h.Scopes, Registering: h.Registering,
 		End: h.Engine.End, Changed: h.Engine.ChangedEverywhere, Hash: h.Hasher.Hash,
 	}
 	h.letters = newLetters()
@@ -150,7 +143,7 @@ func New(o Options) (*Handler, error) {
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}
-	if _, err := h.describe(); err != nil {
+	if _, err := h.newMetadata(nil); err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
 	if o.Sandbox {

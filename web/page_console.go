@@ -237,12 +237,31 @@ type ConsolePasswordPage struct {
 
 func (*ConsolePasswordPage) template() string { return "console-password" }
 
-// ConsoleScopesPage shows the scopes and the settings in force.
+// ConsoleScopesPage shows the scopes and the settings in force. It posts to itself: action
+// "save", name, sentence and sentence_ with a language's tag behind it, or action "remove"
+// and name.
 type ConsoleScopesPage struct {
 	ConsoleFrame
-	Scopes   []ScopeView
+	Problems []string
+	Scopes   []ScopeRow
 	Settings []SettingRow
+	// Name, Sentence and Others are what the form holds; Old is set where the scope has a
+	// sentence already.
+	Name, Sentence string
+	Others         []LocalSentence
+	Old            bool
+	Flow           string
 }
+
+// ScopeRow is a scope of the console. Address is of the page with its sentence in the
+// form, or empty where it stands in the configuration.
+type ScopeRow struct {
+	ScopeView
+	Address string
+}
+
+// LocalSentence is a sentence about a scope in another language than English.
+type LocalSentence struct{ Lang, Language, Text string }
 
 func (*ConsoleScopesPage) template() string { return "console-scopes" }
 
@@ -259,6 +278,10 @@ func consoleSamples() []Page {
 	sooner, later := Moment{"2026-05-03", "10:00"}, Moment{"2026-05-04", "10:00"}
 	fields := AppFields{Name: "Weather Mill", Home: "https://weathermill.example/", RedirectURIs: "https://www.make.com/oauth/cb/app", Auth: "client_secret",
 		RequirePKCE: true, KeepRefresh: true, Scopes: []ScopeChoice{{ScopeView{Name: "connect", Description: "allows connection to resources"}, true}, {ScopeView: ScopeView{Name: "x"}}}}
+	scopes := []ScopeRow{
+		{ScopeView: ScopeView{Name: "connect", Description: "allows connection to resources"}},
+		{ScopeView: ScopeView{Name: "reports.read", Description: "see your reports"}, Address: "/console/scopes?name=reports.read"},
+	}
 	fresh := fields
 	fresh.New = true
 	public, keyed := fields, fields
@@ -294,6 +317,8 @@ func consoleSamples() []Page {
 		&ConsoleAccountPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Self: true, Made: "2026-05-03", Address: "/console/account?id=x", Flow: "sealed"},
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Back: "/console/account?id=x"},
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Reset: true, Back: "/console/account?id=x"},
-		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: []ScopeView{{Name: "connect", Description: "allows connection to resources"}}, Settings: []SettingRow{{"base_url", "https://auth.example"}}},
+		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: scopes, Settings: []SettingRow{{"base_url", "https://auth.example"}}, Others: []LocalSentence{{"cs", "Čeština", ""}}, Flow: "sample"},
+		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: scopes, Name: "reports.read", Sentence: "see your reports", Others: []LocalSentence{{"cs", "Čeština", "číst tvé přehledy"}}, Old: true,
+			Problems: []string{"The sentence of the scope is empty, or begins or ends with a space."}, Flow: "sample"},
 	}
 }

@@ -180,12 +180,6 @@ func way(r *http.Request, ev *event) string {
 	return ""
 }
 
-// isLanguage reports whether a text is a language's tag, in its usual spelling.
-func isLanguage(s string) bool {
-	tag, err := language.Parse(s)
-	return err == nil && tag != language.Und && tag.String() == s
-}
-
 // inEnglish is a sentence for the log, by its key.
 func (p *Pages) inEnglish(key string) string {
 	if s, err := p.Sentence(firstLanguage, key); err == nil {

@@ -259,9 +259,11 @@ func FuzzOwnPage(f *testing.F) {
 
 // A scope is described in the person's language, if the owner wrote it in that.
 func TestScopesInLanguages(t *testing.T) {
-	h := &Handler{scopes: map[string]string{symbolon.ScopeConnect: "allows connection to resources"}}
-	h.readScopes([]symbolon.Scope{{Name: "reports.read", Description: "see your reports"}, {Name: "reports.read#cs", Description: "zobrazit vaše výkazy"},
-		{Name: "home", Description: "see your home page"}, {Name: "email", Description: "see where we can reach you"}, {Name: "a#b!", Description: "odd"}})
+	f := newFixture(t)
+	f.handler.admin.Scopes = []symbolon.Scope{{Name: "reports.read", Description: "see your reports"}, {Name: "reports.read#cs", Description: "zobrazit vaše výkazy"},
+		{Name: "home", Description: "see your home page"}, {Name: "email", Description: "see where we can reach you"}, {Name: "a#b!", Description: "odd"}}
+	said, err := f.handler.saidOfScopes(t.Context())
+	check(t, err)
 	p := newPages(t)
 	for _, c := range []struct{ scope, lang, want string }{
 		{"reports.read", "en", "see your reports"},
@@ -272,7 +274,7 @@ func TestScopesInLanguages(t *testing.T) {
 		{"a#b!", "en", "odd"},
 		{"none", "cs", ""},
 	} {
-		got, err := p.speech.byLang[c.lang].scope(h.scopeView(c.scope, false))
+		got, err := p.speech.byLang[c.lang].scope(said.view(c.scope, false))
 		if err != nil || strings.TrimSuffix(strings.TrimPrefix(string(got), "<bdi>"), "</bdi>") != c.want {
 			t.Errorf("%s in %s: %q, %v; want %q", c.scope, c.lang, got, err, c.want)
 		}

@@ -1,53 +1,33 @@
 package web
 
 import (
-	"slices"
-	"strings"
+	"context"
 
-	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
+	"github.com/symbolon/symbolon/oauth"
 )
 
-// readScopes takes the sentences of scopes. "reports.read#cs" is that of reports.read in
-// Czech (as RFC 7591 §2.2 names what is in a language).
-func (h *Handler) readScopes(scopes []symbolon.Scope) {
-	h.translated = map[string]map[string]string{}
-	for _, s := range scopes {
-		name, lang := ScopeLanguage(s.Name)
-		if lang == "" {
-			h.scopes[s.Name] = s.Description
-			continue
-		}
-		if h.translated[name] == nil {
-			h.translated[name] = map[string]string{}
-		}
-		h.translated[name][lang] = s.Description
+// saidOfScopes is what people read of scopes, by their names.
+type saidOfScopes map[string]*admin.Scope
+
+// saidOfScopes reads what is said of scopes: by the configuration, by operators, and by
+// ourselves. An operator's word is on every node's next page, so it is read for each.
+func (h *Handler) saidOfScopes(ctx context.Context) (saidOfScopes, error) {
+	said, err := h.admin.Said(ctx)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// ScopeLanguage splits a name under which a sentence stands into that of the scope and
-// the language, which may be "".
-func ScopeLanguage(name string) (scope, lang string) {
-	if i := strings.LastIndexByte(name, '#'); i > 0 && isLanguage(name[i+1:]) {
-		return name[:i], name[i+1:]
+	for name, sentence := range map[string]string{oauth.ScopeAdmin: adminSentence, oauth.ScopeApps: appsSentence} {
+		said[name] = &admin.Scope{Name: name, Description: sentence, Fixed: true}
 	}
-	return name, ""
+	return said, nil
 }
 
-// offered is a scope that the console offers, with what was said of it in each language.
-func (h *Handler) offered(s *symbolon.Scope) ScopeView {
-	return ScopeView{Name: s.Name, Description: s.Description, Local: h.translated[s.Name]}
-}
-
-// spoken are the scopes that there are, without the names of their sentences in other
-// languages, which are none.
-func (h *Handler) spoken() []symbolon.Scope {
-	return slices.DeleteFunc(slices.Clone(h.Scopes), func(s symbolon.Scope) bool {
-		_, lang := ScopeLanguage(s.Name)
-		return lang != ""
-	})
-}
-
-// scopeView is a scope for a page, with what was said of it in each language.
-func (h *Handler) scopeView(name string, isNew bool) ScopeView {
-	return ScopeView{Name: name, Description: h.scopes[name], Local: h.translated[name], New: isNew}
+// view is a scope for a page, with what was said of it in each language.
+func (s saidOfScopes) view(name string, isNew bool) ScopeView {
+	v := ScopeView{Name: name, New: isNew}
+	if said := s[name]; said != nil {
+		v.Description, v.Local = said.Description, said.Local
+	}
+	return v
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
-	"github.com/symbolon/symbolon/oidc"
 )
 
 // appCmds are the commands for apps.
@@ -63,21 +61,26 @@ func (d *desk) app(sh *shell, text string) (symbolon.App, error) {
 
 // remarkScopes notes on standard error the scopes of an app of which the consent
 // page has nothing to say yet.
-func (sh *shell) remarkScopes(app *symbolon.App) {
-	known := append(sh.scopes(), symbolon.ScopeConnect)
-	for _, s := range oidc.Scopes {
-		known = append(known, s.Name)
-	}
-	if app.Sandbox {
-		for _, s := range sandboxScopes {
-			known = append(known, s.Name)
-		}
+func (sh *shell) remarkScopes(d *desk, app *symbolon.App) {
+	said, err := d.speaking(sh).Said(sh.ctx)
+	if err != nil {
+		return // it is a remark, and what it is about is done
 	}
 	for _, name := range app.Scope {
-		if !slices.Contains(known, name) {
-			fmt.Fprintf(sh.stderr, "symbolon: note: the consent page has no sentence for the scope %s; give the server one in %s: [scopes] %q = \"…\"\n", name, configName, name)
+		if said[name] == nil || said[name].Description == "" {
+			fmt.Fprintf(sh.stderr, "symbolon: note: the consent page has no sentence for the scope %s; give it one: symbolon scope set %s \"…\"\n", name, name)
 		}
 	}
+}
+
+// speaking is the service that knows what the configuration says of scopes.
+func (d *desk) speaking(sh *shell) *admin.Service {
+	service := d.service()
+	service.Scopes = sh.scopes()
+	if d.sandbox {
+		service.Scopes = append(service.Scopes, sandboxScopes...)
+	}
+	return service
 }
 
 // operator is who works at the command line: whoever can read the database can do

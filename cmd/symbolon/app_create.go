@@ -73,7 +73,7 @@ func (c *appCreateCmd) Run(sh *shell) error {
 			return err
 		}
 		app := created.App
-		sh.remarkScopes(app)
+		sh.remarkScopes(d, app)
 		c.remarkProfile(sh)
 		view := admin.ViewApp(app)
 		view.ClientSecret = created.Secret

@@ -51,7 +51,7 @@ func (c *appEditCmd) Run(sh *shell) error {
 			return err
 		}
 		if c.Scope != nil {
-			sh.remarkScopes(app)
+			sh.remarkScopes(d, app)
 		}
 		if c.Auth != nil {
 			sh.remarkSecrets(app)

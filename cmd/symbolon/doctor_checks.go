@@ -153,6 +153,14 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 	for name := range c.Scopes {
 		sentences = append(sentences, name)
 	}
+	given, err := at.store.Scopes(sh.ctx)
+	if err != nil {
+		d.fault("apps", broken, err)
+		return
+	}
+	for _, s := range given {
+		sentences = append(sentences, s.Name)
+	}
 	if sandbox {
 		for _, s := range sandboxScopes {
 			sentences = append(sentences, s.Name)

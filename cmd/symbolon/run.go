@@ -27,6 +27,7 @@ type program struct {
 	App        appCmds       `cmd:"" help:"Register and look after apps."`
 	Account    accountCmds   `cmd:"" help:"Make and look after accounts, the people of the API."`
 	Connection connectionCmd `cmd:"" help:"List and end connections between accounts and apps."`
+	Scope      scopeCmds     `cmd:"" help:"Say what scopes mean: what people read where they allow them."`
 	Explain    explainCmd    `cmd:"" help:"Explain a request by its request_id: what arrived, which check decided, and how to mend it."`
 	Key        keyCmds       `cmd:"" help:"List, rotate and retire the keys that seal and sign tokens."`
 	Move       moveCmd       `cmd:"" help:"Move everything from a data directory to a PostgreSQL database, or back."`
@@ -48,8 +49,8 @@ type shell struct {
 	sources map[string]string
 	// file is the configuration file that was read, or empty.
 	file string
-	// scopes returns the names of the scopes that are known to have a sentence.
-	scopes func() []string
+	// scopes returns the scopes that are known to have a sentence in the configuration.
+	scopes func() []symbolon.Scope
 }
 
 // lookup reads an environment variable, as os.LookupEnv does.
@@ -82,7 +83,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	sh.sources, sh.file = settings.sources(parsed), settings.file
-	sh.scopes = func() []string { return settings.scopes(parsed) }
+	sh.scopes = func() []symbolon.Scope { return settings.scopes(parsed) }
 	if err := parsed.Run(sh); err != nil {
 		return sh.fail(err)
 	}

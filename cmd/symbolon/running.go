@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/symbolon/symbolon"
 )
 
 // fromRunning is the source of a setting that a running server has told.
@@ -85,12 +87,12 @@ func (r *resolver) fromServer(ctx *kong.Context, name string) (any, bool) {
 
 // scopes returns the names of the scopes that have a sentence in the
 // configuration file or in the server that runs.
-func (r *resolver) scopes(ctx *kong.Context) []string {
-	var names []string
+func (r *resolver) scopes(ctx *kong.Context) []symbolon.Scope {
+	var list []symbolon.Scope
 	take := func(value any) {
 		if table, ok := value.(map[string]any); ok {
-			for name := range table {
-				names = append(names, name)
+			for name, sentence := range table {
+				list = append(list, symbolon.Scope{Name: name, Description: fmt.Sprint(sentence)})
 			}
 		}
 	}
@@ -98,7 +100,7 @@ func (r *resolver) scopes(ctx *kong.Context) []string {
 	if value, ok := r.fromServer(ctx, "scopes"); ok {
 		take(value)
 	}
-	return names
+	return list
 }
 
 // dataDir returns the data directory of a command.

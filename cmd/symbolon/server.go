@@ -313,7 +313,7 @@ func (s *server) handler(ctx context.Context, address net.Addr) (*web.Handler, *
 		FetchObject:        s.objectFetcher(),
 	}
 	for _, scope := range s.scopes {
-		if _, lang := web.ScopeLanguage(scope.Name); lang == "" {
+		if _, lang := admin.ScopeLanguage(scope.Name); lang == "" {
 			cfg.Scopes = append(cfg.Scopes, scope.Name)
 		}
 	}

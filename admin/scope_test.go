@@ -1,0 +1,105 @@
+package admin
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/storetest"
+)
+
+func TestScopesOfOperators(t *testing.T) {
+	ctx := t.Context()
+	s := &Service{Store: storetest.NewMemory(), Scopes: []symbolon.Scope{{Name: "files.read", Description: "see your files"}, {Name: "files.read#cs", Description: "vidět vaše soubory"}}}
+	operator := Actor{Operator: true}
+	names := func() string {
+		t.Helper()
+		list, err := s.Offered(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, one := range list {
+			all = append(all, one.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	const ours = "connect files.read openid profile email address phone"
+	if got := names(); got != ours {
+		t.Fatalf("at first %q", got)
+	}
+	reports := Scope{Name: "reports.read", Description: "see your reports", Local: map[string]string{"cs": "vidět vaše přehledy", "de": "Ihre Berichte sehen"}}
+	if err := s.SetScope(ctx, operator, reports); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); got != ours+" reports.read" {
+		t.Errorf("then %q", got)
+	}
+	delete(reports.Local, "de") // what is not said again is over
+	if err := s.SetScope(ctx, operator, reports); err != nil {
+		t.Fatal(err)
+	}
+	said, err := s.Said(ctx)
+	if got := said["reports.read"]; err != nil || got.Fixed || got.Description != reports.Description || len(got.Local) != 1 || got.Local["cs"] != reports.Local["cs"] {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got := said["files.read"]; !got.Fixed || got.Local["cs"] != "vidět vaše soubory" {
+		t.Errorf("%+v", got)
+	}
+	// The sentence of connect may be given, as it has one of ours only.
+	if err := s.SetScope(ctx, operator, Scope{Name: "connect", Description: "reach your things"}); err != nil {
+		t.Error(err)
+	}
+	if said, err = s.Said(ctx); err != nil || said["connect"].Description != "reach your things" {
+		t.Errorf("%+v, %v", said["connect"], err)
+	}
+	// What comes into the configuration is as it stands there, and gone with it.
+	s.Scopes = append(s.Scopes, symbolon.Scope{Name: "reports.read", Description: "read reports"})
+	if said, err = s.Said(ctx); err != nil || said["reports.read"].Description != "read reports" || !said["reports.read"].Fixed {
+		t.Errorf("%+v, %v", said["reports.read"], err)
+	}
+	// An operator's word can be taken back even then.
+	if err := s.RemoveScope(ctx, operator, "reports.read"); err != nil {
+		t.Error(err)
+	}
+	s.Scopes = s.Scopes[:2]
+	if got := names(); got != ours {
+		t.Errorf("in the end %q", got)
+	}
+	for name, c := range map[string]struct {
+		who   Actor
+		scope Scope
+		want  symbolon.Kind
+	}{
+		"no operator":       {Actor{Account: "someone"}, Scope{Name: "a", Description: "x"}, symbolon.Denied},
+		"no sentence":       {operator, Scope{Name: "a"}, symbolon.Invalid},
+		"spaces":            {operator, Scope{Name: "a", Description: " x"}, symbolon.Invalid},
+		"two names":         {operator, Scope{Name: "a b", Description: "x"}, symbolon.Invalid},
+		"twice the name":    {operator, Scope{Name: "a a", Description: "x"}, symbolon.Invalid},
+		"a language":        {operator, Scope{Name: "a#cs", Description: "x"}, symbolon.Invalid},
+		"a quote":           {operator, Scope{Name: `a"`, Description: "x"}, symbolon.Invalid},
+		"a long name":       {operator, Scope{Name: strings.Repeat("a", 101), Description: "x"}, symbolon.Invalid},
+		"a long sentence":   {operator, Scope{Name: "a", Description: strings.Repeat("č", 201)}, symbolon.Invalid},
+		"turned text":       {operator, Scope{Name: "a", Description: "x\u202ey"}, symbolon.Invalid},
+		"two lines":         {operator, Scope{Name: "a", Description: "x\ny"}, symbolon.Invalid},
+		"English twice":     {operator, Scope{Name: "a", Description: "x", Local: map[string]string{"en": "y"}}, symbolon.Invalid},
+		"no language":       {operator, Scope{Name: "a", Description: "x", Local: map[string]string{"CS": "y"}}, symbolon.Invalid},
+		"nothing in one":    {operator, Scope{Name: "a", Description: "x", Local: map[string]string{"cs": ""}}, symbolon.Invalid},
+		"the admin API's":   {operator, Scope{Name: "symbolon.admin", Description: "x"}, symbolon.Denied},
+		"the configuration": {operator, Scope{Name: "files.read", Description: "x"}, symbolon.Conflict},
+		"OpenID Connect":    {operator, Scope{Name: "openid", Description: "x"}, symbolon.Conflict},
+	} {
+		if err := s.SetScope(ctx, c.who, c.scope); err == nil || symbolon.KindOf(err) != c.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if stored, err := s.Store.Scopes(ctx); err != nil || len(stored) != 1 {
+		t.Errorf("%v is stored, %v", stored, err)
+	}
+	if err := s.RemoveScope(ctx, operator, "nothing"); symbolon.KindOf(err) != symbolon.NotFound {
+		t.Errorf("of nothing: %v", err)
+	}
+	if err := s.RemoveScope(ctx, Actor{}, "connect"); symbolon.KindOf(err) != symbolon.Denied {
+		t.Errorf("by nobody: %v", err)
+	}
+}
