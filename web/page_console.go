@@ -318,7 +318,7 @@ func consoleSamples() []Page {
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Back: "/console/account?id=x"},
 		&ConsolePasswordPage{ConsoleFrame: at(operator, "accounts"), Of: jane, Password: "abcdef-ghijkl", Reset: true, Back: "/console/account?id=x"},
 		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: scopes, Settings: []SettingRow{{"base_url", "https://auth.example"}}, Others: []LocalSentence{{"cs", "Čeština", ""}}, Flow: "sample"},
-		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: scopes, Name: "reports.read", Sentence: "see your reports", Others: []LocalSentence{{"cs", "Čeština", "číst tvé přehledy"}}, Old: true,
+		&ConsoleScopesPage{ConsoleFrame: at(operator, "scopes"), Scopes: scopes, Settings: []SettingRow{{"base_url", "https://auth.example"}}, Name: "reports.read", Sentence: "see your reports", Others: []LocalSentence{{"cs", "Čeština", "číst tvé přehledy"}}, Old: true,
 			Problems: []string{"The sentence of the scope is empty, or begins or ends with a space."}, Flow: "sample"},
 	}
 }
