@@ -73,6 +73,14 @@ func testConsole(t *testing.T, b *chromium) {
 	p.press("John Doe")
 	p.at("John Doe")
 	p.press("Scopes and settings")
+	p.fill("name", "reports.read")
+	p.fill("sentence", "see your reports")
+	p.press("Save")
+	p.reads("see your reports")
+	p.press("reports.read")
+	p.reads("Change reports.read")
+	p.press("Take it away")
+	p.reads("Add a scope")
 
 	// Who is no test account reads why, and so does who owns nothing.
 	j := b.window(t)
