@@ -77,9 +77,12 @@ type Secret struct {
 // without a record of it.
 const SecretUsePrecision = time.Hour
 
+// ClientIDPrefix begins every client_id that is ours.
+const ClientIDPrefix = "sym_app_"
+
 // NewClientID returns a random client id of 128 bits.
 func NewClientID() ClientID {
-	return ClientID("sym_app_" + strings.ToLower(rand.Text()))
+	return ClientID(ClientIDPrefix + strings.ToLower(rand.Text()))
 }
 
 // NewSecret returns a random client secret of 256 bits and its stored form.

@@ -1,24 +1,30 @@
 package symbolon
 
 import (
+	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Scope is a named permission, with the sentence that the consent page shows. A name
-// with "#" and a language behind it ("reports.read#cs") has what is said in that
-// language.
+// Scope is a named permission, with the sentence that the consent page shows. In the
+// configuration, a name with "#" and a language behind it ("reports.read#cs") has what is
+// said in that language.
 type Scope struct {
 	Name        string
 	Description string
+	// Local has the sentences in other languages than English, by their tags. It may be
+	// nil.
+	Local map[string]string
 }
 
 // What bounds a scope that is stored.
 const (
 	maxScopeName     = 200 // bytes
 	maxScopeSentence = 500 // bytes
+	maxScopeLocal    = 50  // languages
 )
 
 // Check reports what no store may keep of a scope, as an error of kind Invalid.
@@ -26,8 +32,38 @@ func (s *Scope) Check(op string) error {
 	if names, err := ParseScopes(s.Name); err != nil || !slices.Equal(names, Scopes{s.Name}) || len(s.Name) > maxScopeName {
 		return Errorf(Invalid, op, "%q is not the name of one scope of at most %d bytes", s.Name, maxScopeName)
 	}
-	if len(s.Description) > maxScopeSentence || !utf8.ValidString(s.Description) || strings.Contains(s.Description, "\x00") {
-		return Errorf(Invalid, op, "the sentence is longer than %d bytes, or no text", maxScopeSentence)
+	if len(s.Local) > maxScopeLocal {
+		return Errorf(Invalid, op, "there are sentences in more than %d languages", maxScopeLocal)
+	}
+	sentences := append(slices.Collect(maps.Keys(s.Local)), slices.Collect(maps.Values(s.Local))...)
+	for _, text := range append(sentences, s.Description) {
+		if len(text) > maxScopeSentence || !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			return Errorf(Invalid, op, "the sentence is longer than %d bytes, or no text", maxScopeSentence)
+		}
+	}
+	return nil
+}
+
+// EncodeLocal returns the sentences in other languages as stores keep them: alike for
+// whatever is equal.
+func (s *Scope) EncodeLocal() string {
+	if len(s.Local) == 0 {
+		return "{}"
+	}
+	text, err := json.Marshal(s.Local) // in the order of the tags
+	if err != nil {
+		panic(err) // of a map of strings
+	}
+	return string(text)
+}
+
+// DecodeLocal reads what EncodeLocal wrote. The error is of kind Internal.
+func (s *Scope) DecodeLocal(text string) error {
+	if err := json.Unmarshal([]byte(text), &s.Local); err != nil {
+		return Wrap(Internal, "scope", err)
+	}
+	if len(s.Local) == 0 {
+		s.Local = nil
 	}
 	return nil
 }

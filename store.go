@@ -113,10 +113,12 @@ type Store interface {
 	// Scopes returns the scopes to which operators gave a sentence, ordered by name
 	// (by its bytes).
 	Scopes(ctx context.Context) ([]Scope, error)
-	// PutScope gives a scope its sentence, in place of the one that it has. With an
-	// empty Description it takes the scope away, if it is there. Invalid when
-	// scope.Check says so. It is not in Changes: who needs the scopes reads them.
-	PutScope(ctx context.Context, scope Scope) error
+	// PutScope gives a scope its sentences, in place of those of was, whose Description
+	// is empty where there is none yet. With an empty Description it takes the scope
+	// away. Conflict when the scope has others than was, unless it has these already.
+	// Invalid when scope.Check says so. It is not in Changes: who needs the scopes reads
+	// them.
+	PutScope(ctx context.Context, was, scope Scope) error
 
 	// Keys inserts or replaces the keys of put, all at once, and returns every
 	// key there is then, in the order of ActiveFrom. With onlyFirst set it does

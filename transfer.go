@@ -84,7 +84,7 @@ func Tables() []Table {
 			{"issuer", Text}, {"subject", Text}, {"account_no", Number}, {"name", Text}, {"added_at", Number},
 		}},
 		{Name: "scope", Key: 1, Page: 1024, Columns: []Column{
-			{"name", Text}, {"description", Text},
+			{"name", Text}, {"description", Text}, {"local", Text},
 		}},
 		{Name: "consent", Key: 2, Page: 1024, Columns: []Column{
 			{"account_no", Number}, {"client", Text}, {"scope", Text}, {"granted_at", Number},

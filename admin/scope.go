@@ -3,10 +3,13 @@ package admin
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	tags "golang.org/x/text/language"
@@ -18,21 +21,42 @@ import (
 
 // Scope is a scope with all that people read of it.
 type Scope struct {
-	Name string
-	// Description is the sentence in English, or empty where there is none.
-	Description string
-	// Local has the sentences in other languages, by their tags.
-	Local map[string]string
-	// Fixed is set where the sentence is of the configuration or of OpenID Connect, which
-	// operators do not change; Given where it is an operator's.
-	Fixed, Given bool
+	symbolon.Scope
+	// From is FromServer, FromConfiguration or FromOperator.
+	From string
+	// Fixed is set where operators have no say.
+	Fixed bool
 }
 
-// MaxScopes bounds the sentences that operators may give, in all languages together.
+// Whose word a scope's sentences are.
+const (
+	// FromServer is what comes with the program.
+	FromServer = "server"
+	// FromConfiguration is what stands in the configuration.
+	FromConfiguration = "configuration"
+	// FromOperator is what an operator said while the server runs.
+	FromOperator = "operator"
+)
+
+// MaxScopes bounds the scopes to which operators may give sentences.
 const MaxScopes = 500
 
 // maxSentence bounds a sentence of a scope, in characters.
 const maxSentence = 200
+
+// own are the scopes that come with the program. Of connect an operator may say something
+// else; of the others only the configuration.
+func own() []Scope {
+	list := []Scope{
+		{Scope: symbolon.Scope{Name: symbolon.ScopeConnect, Description: "allows connection to resources"}, From: FromServer},
+		{Scope: symbolon.Scope{Name: oauth.ScopeAdmin, Description: "rule this server as you may: every app, every account and every connection"}, From: FromServer, Fixed: true},
+		{Scope: symbolon.Scope{Name: oauth.ScopeApps, Description: "manage the apps that you own: change them, make secrets of them, end their connections"}, From: FromServer, Fixed: true},
+	}
+	for _, scope := range oidc.Scopes {
+		list = append(list, Scope{Scope: scope, From: FromServer, Fixed: true})
+	}
+	return list
+}
 
 // ScopeLanguage splits a name under which a sentence stands ("reports.read#cs") into that
 // of the scope and the language, which may be "".
@@ -50,73 +74,68 @@ func IsLanguage(s string) bool {
 }
 
 // Said returns every scope that has a sentence, by its name. One that stands in the
-// configuration is as it says there, whatever an operator said before.
+// configuration is as it says there, in every language, whatever an operator said.
 func (s *Service) Said(ctx context.Context) (map[string]*Scope, error) {
 	stored, err := s.Store.Scopes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	said := map[string]*Scope{}
-	say := func(list []symbolon.Scope, fixed bool) {
-		for _, one := range list {
-			name, lang := ScopeLanguage(one.Name)
-			scope := said[name]
-			if scope == nil {
-				scope = &Scope{Name: name, Local: map[string]string{}}
-				said[name] = scope
-			}
-			switch {
-			case lang != "" && (fixed || scope.Local[lang] == ""):
-				scope.Local[lang] = one.Description
-			case lang == "" && (fixed || scope.Description == ""):
-				scope.Description, scope.Fixed, scope.Given = one.Description, fixed, !fixed
-			}
+	for _, scope := range own() {
+		said[scope.Name] = &scope
+	}
+	for _, scope := range stored {
+		if old := said[scope.Name]; old == nil || !old.Fixed {
+			said[scope.Name] = &Scope{Scope: scope, From: FromOperator}
 		}
 	}
-	say(s.configured(), true)
-	if said[symbolon.ScopeConnect] == nil {
-		said[symbolon.ScopeConnect] = &Scope{Name: symbolon.ScopeConnect, Local: map[string]string{}}
+	for _, scope := range s.Scopes {
+		if _, lang := ScopeLanguage(scope.Name); lang != "" || IsAdminScope(scope.Name) {
+			continue
+		}
+		// A sentence of ours that only comes by way of the configuration is ours still.
+		if old := said[scope.Name]; old == nil || old.Description != scope.Description || !old.Fixed {
+			said[scope.Name] = &Scope{Scope: symbolon.Scope{Name: scope.Name, Description: scope.Description}, From: FromConfiguration, Fixed: true}
+		}
 	}
-	say(stored, false)
-	if connect := said[symbolon.ScopeConnect]; connect.Description == "" {
-		connect.Description = "allows connection to resources"
+	for _, scope := range s.Scopes {
+		if name, lang := ScopeLanguage(scope.Name); lang != "" && said[name] != nil {
+			local := maps.Clone(said[name].Local)
+			if local == nil {
+				local = map[string]string{}
+			}
+			local[lang] = scope.Description
+			said[name].Local = local
+		}
 	}
 	return said, nil
 }
 
-// configured are the scopes of the configuration, and those of OpenID Connect that it says
-// nothing of.
-func (s *Service) configured() []symbolon.Scope {
-	list := slices.Clone(s.Scopes)
-	for _, own := range oidc.Scopes {
-		if !slices.ContainsFunc(list, func(o symbolon.Scope) bool { return o.Name == own.Name }) {
-			list = append(list, own)
-		}
-	}
-	return list
-}
+// IsAdminScope reports whether a scope is one of the admin API, of which nobody has a say.
+func IsAdminScope(name string) bool { return oauth.IsAdminScope(name) }
 
 // Offered are the scopes that an owner may give an app: those that the consent page has
-// a sentence for, connect first. Those of the admin API are given by operators.
+// a sentence for, connect first and what operators added last. Those of the admin API are
+// given by operators.
 func (s *Service) Offered(ctx context.Context) ([]Scope, error) {
 	said, err := s.Said(ctx)
 	if err != nil {
 		return nil, err
 	}
-	configured := s.configured()
-	place := func(scope *Scope) int { // what operators added comes last
-		i := slices.IndexFunc(configured, func(o symbolon.Scope) bool { return o.Name == scope.Name })
+	place := func(scope *Scope) int {
 		switch {
 		case scope.Name == symbolon.ScopeConnect:
-			return -1
-		case i >= 0:
-			return i
+			return 0
+		case scope.From == FromConfiguration:
+			return 1
+		case scope.From == FromServer:
+			return 2 + slices.IndexFunc(oidc.Scopes, func(o symbolon.Scope) bool { return o.Name == scope.Name })
 		}
-		return len(configured)
+		return 2 + len(oidc.Scopes)
 	}
 	list := []Scope{}
 	for _, scope := range said {
-		if scope.Description != "" && !oauth.IsAdminScope(scope.Name) {
+		if !IsAdminScope(scope.Name) {
 			list = append(list, *scope)
 		}
 	}
@@ -124,9 +143,32 @@ func (s *Service) Offered(ctx context.Context) ([]Scope, error) {
 	return list, nil
 }
 
+// ScopeTag stands for what an operator said of a scope, as an ETag; that of a scope of
+// which none said anything is "none".
+func ScopeTag(scope *symbolon.Scope) string {
+	if scope.Description == "" {
+		return "none"
+	}
+	sum := sha256.Sum256([]byte(scope.Description + "\x00" + scope.EncodeLocal()))
+	return hex.EncodeToString(sum[:8])
+}
+
+// GivenScope returns what an operator said of a scope; nothing but the name where none did.
+func (s *Service) GivenScope(ctx context.Context, name string) (symbolon.Scope, error) {
+	stored, err := s.Store.Scopes(ctx)
+	if err != nil {
+		return symbolon.Scope{}, err
+	}
+	if i := slices.IndexFunc(stored, func(o symbolon.Scope) bool { return o.Name == name }); i >= 0 {
+		return stored[i], nil
+	}
+	return symbolon.Scope{Name: name}, nil
+}
+
 // SetScope has the consent page say something of a scope, which owners may give their
-// apps from then on. It replaces what an operator said before, in every language.
-func (s *Service) SetScope(ctx context.Context, who Actor, scope Scope) error {
+// apps from then on. It replaces what an operator said before, in every language; with a
+// tag, only what that stands for.
+func (s *Service) SetScope(ctx context.Context, who Actor, tag string, scope symbolon.Scope) error {
 	if !who.Operator {
 		return denied("only an operator says what scopes mean")
 	}
@@ -144,49 +186,34 @@ func (s *Service) SetScope(ctx context.Context, who Actor, scope Scope) error {
 			return err
 		}
 	}
+	if len(scope.Local) > 40 {
+		return fault("a scope has sentences in at most 40 other languages")
+	}
 	stored, err := s.Store.Scopes(ctx)
 	if err != nil {
 		return err
 	}
-	if len(stored)+1+len(scope.Local) > MaxScopes {
-		return fault("there are %d sentences of scopes already, and at most %d", len(stored), MaxScopes)
+	was := symbolon.Scope{Name: scope.Name}
+	if i := slices.IndexFunc(stored, func(o symbolon.Scope) bool { return o.Name == scope.Name }); i >= 0 {
+		was = stored[i]
+	} else if len(stored) >= MaxScopes {
+		return fault("operators said something of %d scopes already, which is the most", len(stored))
 	}
-	for _, old := range stored {
-		if name, lang := ScopeLanguage(old.Name); name == scope.Name && lang != "" && scope.Local[lang] == "" {
-			if err := s.Store.PutScope(ctx, symbolon.Scope{Name: old.Name}); err != nil {
-				return err
-			}
-		}
-	}
-	for lang, sentence := range scope.Local {
-		if err := s.Store.PutScope(ctx, symbolon.Scope{Name: scope.Name + "#" + lang, Description: sentence}); err != nil {
-			return err
-		}
-	}
-	return s.Store.PutScope(ctx, symbolon.Scope{Name: scope.Name, Description: scope.Description})
+	return s.putScope(ctx, tag, was, scope)
 }
 
-// RemoveScope takes away what operators said of a scope. Apps that have the scope keep it;
-// owners can give it to no other.
-func (s *Service) RemoveScope(ctx context.Context, who Actor, name string) error {
+// RemoveScope takes away what operators said of a scope; with a tag, only what that stands
+// for. Apps that have the scope keep it; owners can give it to no other.
+func (s *Service) RemoveScope(ctx context.Context, who Actor, tag, name string) error {
 	if !who.Operator {
 		return denied("only an operator says what scopes mean")
 	}
-	stored, err := s.Store.Scopes(ctx)
+	was, err := s.GivenScope(ctx, name)
 	if err != nil {
 		return err
 	}
-	found := false
-	for _, old := range stored {
-		if of, _ := ScopeLanguage(old.Name); of == name {
-			found = true
-			if err := s.Store.PutScope(ctx, symbolon.Scope{Name: old.Name}); err != nil {
-				return err
-			}
-		}
-	}
-	if found {
-		return nil
+	if was.Description != "" {
+		return s.putScope(ctx, tag, was, symbolon.Scope{Name: name})
 	}
 	if err := s.settable(name); err != nil {
 		return err
@@ -194,19 +221,39 @@ func (s *Service) RemoveScope(ctx context.Context, who Actor, name string) error
 	return &Fault{Kind: symbolon.NotFound, Says: fmt.Sprintf("no operator said anything of the scope %q", printable(name)), Hint: "“symbolon scope list” shows them all"}
 }
 
+func (s *Service) putScope(ctx context.Context, tag string, was, scope symbolon.Scope) error {
+	changed := &Fault{Kind: symbolon.Conflict, Says: fmt.Sprintf("something else is said of the scope %s now", scope.Name), Hint: "look at it again"}
+	if tag != "" && tag != ScopeTag(&was) {
+		return changed
+	}
+	err := s.Store.PutScope(ctx, was, scope)
+	if err != nil && symbolon.KindOf(err) == symbolon.Conflict {
+		return changed
+	}
+	return err
+}
+
 // settable refuses a name of which an operator has no say.
 func (s *Service) settable(name string) error {
 	names, err := symbolon.ParseScopes(name)
 	_, lang := ScopeLanguage(name)
+	named := func(o symbolon.Scope) bool { return o.Name == name }
 	switch {
-	case err != nil || !slices.Equal(names, symbolon.Scopes{name}) || lang != "" || len(name) > 100:
+	case err != nil || !slices.Equal(names, symbolon.Scopes{name}) || lang != "" || name[0] == '-' || len(name) > 100:
 		return mend(fault("%q is not the name of one scope", printable(name)), "a name has no spaces and no quotes, and at most 100 characters, such as files.read")
-	case oauth.IsAdminScope(name):
+	case IsAdminScope(name), name == oauth.ScopeOffline:
 		return denied("the scope %s is this server's own", name)
-	case slices.ContainsFunc(s.configured(), func(o symbolon.Scope) bool { return o.Name == name }):
+	case slices.ContainsFunc(oidc.Scopes, named):
+		return &Fault{Kind: symbolon.Conflict, Says: fmt.Sprintf("the scope %s is of OpenID Connect", name), Hint: "[scopes] in the configuration may give it another sentence"}
+	case slices.ContainsFunc(s.Scopes, named):
 		return &Fault{Kind: symbolon.Conflict, Says: fmt.Sprintf("the sentence of %s stands in the configuration", name), Hint: "change it there, or take it out and give the scope one here"}
 	}
 	return nil
+}
+
+// Explained reports whether the consent page has something to say of a scope.
+func Explained(said map[string]*Scope, name string) bool {
+	return said[name] != nil || name == oauth.ScopeOffline
 }
 
 // checkSentence reports whether people may read a sentence about a scope.
@@ -214,10 +261,18 @@ func checkSentence(text string) error {
 	switch {
 	case !utf8.ValidString(text) || strings.TrimSpace(text) == "" || strings.TrimSpace(text) != text:
 		return mend(fault("the sentence of the scope is empty, or begins or ends with a space"), "say what the app may do, such as “see your files”")
+	case !strings.ContainsFunc(text, seen):
+		return fault("the sentence of the scope has no letter")
 	case utf8.RuneCountInString(text) > maxSentence || len(text) > 500:
 		return fault("the sentence of the scope has more than %d characters", maxSentence)
 	case strings.ContainsFunc(text, Unfit):
 		return fault("the sentence of the scope has control characters, or characters that change the direction of text")
 	}
 	return nil
+}
+
+// seen reports whether a character is one that people read: a letter or a number, and not
+// one of the letters that show as nothing.
+func seen(r rune) bool {
+	return (unicode.IsLetter(r) || unicode.IsNumber(r)) && !strings.ContainsRune("\u115f\u1160\u3164\uffa0", r)
 }

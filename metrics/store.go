@@ -291,9 +291,9 @@ func (s *store) Scopes(ctx context.Context) ([]symbolon.Scope, error) {
 }
 
 // PutScope implements symbolon.Store.
-func (s *store) PutScope(ctx context.Context, scope symbolon.Scope) error {
+func (s *store) PutScope(ctx context.Context, was, scope symbolon.Scope) error {
 	ctx, c := s.begin(ctx, callPutScope)
-	return s.end(&c, s.to.PutScope(ctx, scope))
+	return s.end(&c, s.to.PutScope(ctx, was, scope))
 }
 
 // Keys implements symbolon.Store.

@@ -71,7 +71,7 @@ func (w *world) fill(t testing.TB, db symbolon.Store) {
 		}
 	}
 	for _, name := range []string{"connect", "Home", "home", "home#cs"} { // more than a page of three
-		must(t, db.PutScope(ctx, symbolon.Scope{Name: name, Description: "It is „" + name + "“"}))
+		must(t, db.PutScope(ctx, symbolon.Scope{}, symbolon.Scope{Name: name, Description: "It is „" + name + "“", Local: map[string]string{"cs": "Je to „" + name + "“"}}))
 	}
 	app := symbolon.App{
 		ID: w.app, Name: "Make", Home: "https://app.test", RedirectURIs: []string{"https://app.test/cb"}, Scope: symbolon.Scopes{"connect", "home"},

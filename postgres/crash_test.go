@@ -130,7 +130,7 @@ func TestAwayAtTheStart(t *testing.T) { // C8
 		"Keys":          func() error { _, err := w.Keys(ctx, nil, false); return err },
 		"Keys, putting": func() error { _, err := w.Keys(ctx, []symbolon.Key{{ID: 1}}, false); return err },
 		"Scopes":        func() error { _, err := w.Scopes(ctx); return err },
-		"PutScope":      func() error { return w.PutScope(ctx, symbolon.Scope{Name: "x", Description: "x"}) },
+		"PutScope":      func() error { return w.PutScope(ctx, symbolon.Scope{}, symbolon.Scope{Name: "x", Description: "x"}) },
 		"Mark":          func() error { _, err := w.Mark(ctx); return err },
 	} {
 		before := time.Now()

@@ -108,7 +108,7 @@ func TestTwoMovesIntoOne(t *testing.T) {
 func TestAScopeIsDataOfItsOwn(t *testing.T) {
 	c := theCluster(t)
 	db := open(t, c.URL(database(t, c, "fresh")), Options{})
-	if err := db.PutScope(t.Context(), symbolon.Scope{Name: "read", Description: "Read"}); err != nil {
+	if err := db.PutScope(t.Context(), symbolon.Scope{}, symbolon.Scope{Name: "read", Description: "Read"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Enter(t.Context(), symbolon.StoreState{Epoch: [16]byte{1}}); symbolon.KindOf(err) != symbolon.Conflict {

@@ -128,7 +128,7 @@ func TestADatabaseOfSchema1IsUpgradedAndNothingIsLost(t *testing.T) {
 	same(t, all, err, append(keys, signs))
 	_, first, err := db.Once(ctx, symbolon.Once{Key: [32]byte{1}, ExpiresAt: now.Add(time.Minute), Now: now})
 	same(t, first, err, true)
-	same(t, 0, db.PutScope(ctx, symbolon.Scope{Name: "home", Description: "Control your home"}), 0)
+	same(t, 0, db.PutScope(ctx, symbolon.Scope{}, symbolon.Scope{Name: "home", Description: "Control your home"}), 0)
 	scopes, err := db.Scopes(ctx)
 	same(t, scopes, err, []symbolon.Scope{{Name: "home", Description: "Control your home"}})
 }

@@ -188,7 +188,7 @@ func TestCloseLeavesOneFileAndRefusesFurtherCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := symbolon.Scope{Name: "connect", Description: "Act for you"}
-	if err := w.PutScope(t.Context(), said); err != nil {
+	if err := w.PutScope(t.Context(), symbolon.Scope{}, said); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {

@@ -211,6 +211,6 @@ func (f *Faulty) Scopes(ctx context.Context) ([]symbolon.Scope, error) {
 }
 
 // PutScope implements symbolon.Store.
-func (f *Faulty) PutScope(ctx context.Context, scope symbolon.Scope) error {
-	return f.write("PutScope", func() error { return f.Store.PutScope(ctx, scope) })
+func (f *Faulty) PutScope(ctx context.Context, was, scope symbolon.Scope) error {
+	return f.write("PutScope", func() error { return f.Store.PutScope(ctx, was, scope) })
 }

@@ -28,7 +28,7 @@ type Memory struct {
 	changes     []symbolon.Change
 	keys        map[symbolon.KeyID]symbolon.Key
 	once        map[[32]byte]symbolon.Once
-	scopes      map[string]string // sentences, by name
+	scopes      map[string]symbolon.Scope // sentences, by name
 	outbox      map[symbolon.DeliveryID]waiting
 	trail       trail
 }
@@ -56,7 +56,7 @@ func NewMemory() *Memory {
 		connections: make(map[symbolon.ConnectionID]symbolon.Connection),
 		keys:        make(map[symbolon.KeyID]symbolon.Key),
 		once:        make(map[[32]byte]symbolon.Once),
-		scopes:      make(map[string]string),
+		scopes:      make(map[string]symbolon.Scope),
 		outbox:      make(map[symbolon.DeliveryID]waiting),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/symbolon/symbolon"
 )
@@ -46,16 +47,46 @@ var scopeCases = []testCase{
 		w.putScope("writ", "")
 		w.equal(w.scopes(), []symbolon.Scope{{Name: "write", Description: "Write reports"}})
 	}},
-	{"what is said in a language is a scope of its own", func(w *world) {
-		w.putScope("read#cs", "Číst vaše zprávy")
-		w.putScope("read", "Read your reports")
-		w.putScope("read#CS", "another")
-		w.equal(w.scopes(), []symbolon.Scope{
-			{Name: "read", Description: "Read your reports"}, {Name: "read#CS", Description: "another"}, {Name: "read#cs", Description: "Číst vaše zprávy"},
+	{"what is said in other languages comes along, and goes", func(w *world) {
+		read := symbolon.Scope{Name: "read", Description: "Read your reports", Local: map[string]string{"cs": "Číst vaše „zprávy“", "pt-BR": "<ler>"}}
+		w.ok(w.PutScope(w.ctx, symbolon.Scope{}, read))
+		w.equal(w.scopes(), []symbolon.Scope{read})
+		less := symbolon.Scope{Name: "read", Description: "Read your reports"}
+		w.ok(w.PutScope(w.ctx, read, less))
+		w.equal(w.scopes(), []symbolon.Scope{less})
+	}},
+	{"one that was changed meanwhile is not replaced, and what is so already is no conflict", func(w *world) {
+		one := symbolon.Scope{Name: "read", Description: "Read", Local: map[string]string{"cs": "Číst"}}
+		two := symbolon.Scope{Name: "read", Description: "Read", Local: map[string]string{"cs": "Vidět"}}
+		w.ok(w.PutScope(w.ctx, symbolon.Scope{}, one))
+		w.ok(w.PutScope(w.ctx, symbolon.Scope{}, one)) // it came to nobody's ears
+		w.fails(w.PutScope(w.ctx, symbolon.Scope{}, two), symbolon.Conflict)
+		w.fails(w.PutScope(w.ctx, two, symbolon.Scope{Name: "read", Description: "Another"}), symbolon.Conflict)
+		w.fails(w.PutScope(w.ctx, two, symbolon.Scope{Name: "read"}), symbolon.Conflict)
+		w.fails(w.PutScope(w.ctx, symbolon.Scope{}, symbolon.Scope{Name: "read"}), symbolon.Conflict)
+		w.equal(w.scopes(), []symbolon.Scope{one})
+		w.ok(w.PutScope(w.ctx, one, two))
+		w.ok(w.PutScope(w.ctx, one, two))
+		w.equal(w.scopes(), []symbolon.Scope{two})
+		w.ok(w.PutScope(w.ctx, two, symbolon.Scope{Name: "read"}))
+		w.ok(w.PutScope(w.ctx, two, symbolon.Scope{Name: "read"}))
+		w.fails(w.PutScope(w.ctx, one, two), symbolon.Conflict)
+		w.equal(len(w.scopes()), 0)
+	}},
+	{"of two who change one scope at one instant, one does", func(w *world) {
+		was := symbolon.Scope{Name: "read", Description: "Read"}
+		w.ok(w.PutScope(w.ctx, symbolon.Scope{}, was))
+		var won atomic.Int32
+		w.atOnce(16, func(i int) error {
+			err := w.PutScope(w.ctx, was, symbolon.Scope{Name: "read", Description: fmt.Sprintf("Read %d", i)})
+			if err == nil {
+				won.Add(1)
+			} else if symbolon.KindOf(err) != symbolon.Conflict {
+				return err
+			}
+			return nil
 		})
-		w.putScope("read", "")
-		w.putScope("read#CS", "")
-		w.equal(w.scopes(), []symbolon.Scope{{Name: "read#cs", Description: "Číst vaše zprávy"}})
+		w.equal(won.Load(), int32(1))
 	}},
 	{"scopes come in the order of the bytes of their names, as no language orders them", func(w *world) {
 		names := []string{"b", "a_b", "a", "B", "a-b", "ab", "a.b", "a#cs", "A", "a:b", "aB", "~", "!", "a/b", "Z", "10", "9"}
@@ -77,11 +108,11 @@ var scopeCases = []testCase{
 			{Name: " read", Description: "space"}, {Name: "read\n", Description: "line"}, {Name: "re\x00ad", Description: "NUL"},
 			{Name: "číst", Description: "not ASCII"}, {Name: `re"ad`, Description: "quote"},
 			{Name: strings.Repeat("n", 201), Description: "long name"},
-			{Name: "read", Description: strings.Repeat("s", 501)}, {Name: "read", Description: "\xff"}, {Name: "read", Description: "NUL\x00"},
+			{Name: "read", Description: strings.Repeat("s", 501)}, {Name: "read", Description: "\xff"}, {Name: "read", Description: "NUL\x00"}, {Name: "read", Description: "x", Local: map[string]string{"cs": "NUL\x00"}},
 			// Nothing is taken away by a name that none can have.
 			{Name: ""}, {Name: "read write"}, {Name: strings.Repeat("n", 201)},
 		} {
-			w.fails(w.PutScope(w.ctx, bad), symbolon.Invalid)
+			w.fails(w.PutScope(w.ctx, symbolon.Scope{}, bad), symbolon.Invalid)
 		}
 		w.equal(w.scopes(), []symbolon.Scope{{Name: "read", Description: "Read your reports"}})
 	}},
@@ -106,16 +137,16 @@ var scopeCases = []testCase{
 		w.atOnce(64, func(i int) error {
 			switch i % 4 {
 			case 0:
-				if err := w.PutScope(w.ctx, symbolon.Scope{Name: "a b", Description: "x"}); symbolon.KindOf(err) != symbolon.Invalid {
+				if err := w.PutScope(w.ctx, symbolon.Scope{}, symbolon.Scope{Name: "a b", Description: "x"}); symbolon.KindOf(err) != symbolon.Invalid {
 					return symbolon.Errorf(symbolon.Internal, "neighbours", "got %v, want it invalid", err)
 				}
 				return nil
 			case 1:
-				return w.PutScope(w.ctx, symbolon.Scope{Name: "gone"})
+				return w.PutScope(w.ctx, symbolon.Scope{}, symbolon.Scope{Name: "gone"})
 			case 2:
-				return w.PutScope(w.ctx, symbolon.Scope{Name: "one", Description: "One"})
+				return w.PutScope(w.ctx, symbolon.Scope{}, symbolon.Scope{Name: "one", Description: "One"})
 			default:
-				return w.PutScope(w.ctx, symbolon.Scope{Name: fmt.Sprintf("own-%02d", i), Description: "Own"})
+				return w.PutScope(w.ctx, symbolon.Scope{}, symbolon.Scope{Name: fmt.Sprintf("own-%02d", i), Description: "Own"})
 			}
 		})
 		list := w.scopes()
@@ -125,14 +156,13 @@ var scopeCases = []testCase{
 	{"a scope that failed to be put, or taken away, is put or taken away again", func(w *world) {
 		for _, fault := range Faults {
 			w.Log(fault)
-			scope := symbolon.Scope{Name: "read", Description: "Read your reports"}
-			w.suffer("PutScope", fault, func(s symbolon.Store) error { return s.PutScope(w.ctx, scope) })
+			scope, none := symbolon.Scope{Name: "read", Description: "Read your reports"}, symbolon.Scope{Name: "read"}
+			w.suffer("PutScope", fault, func(s symbolon.Store) error { return s.PutScope(w.ctx, none, scope) })
 			w.equal(len(w.scopes()) == 1, fault == Unanswered)
-			w.ok(w.PutScope(w.ctx, scope))
+			w.ok(w.PutScope(w.ctx, none, scope))
 			w.equal(w.scopes(), []symbolon.Scope{scope})
-			scope.Description = ""
-			w.suffer("PutScope", fault, func(s symbolon.Store) error { return s.PutScope(w.ctx, scope) })
-			w.ok(w.PutScope(w.ctx, scope))
+			w.suffer("PutScope", fault, func(s symbolon.Store) error { return s.PutScope(w.ctx, scope, none) })
+			w.ok(w.PutScope(w.ctx, scope, none))
 			w.equal(len(w.scopes()), 0)
 		}
 	}},
@@ -146,7 +176,13 @@ var scopeCases = []testCase{
 
 func (w *world) putScope(name, sentence string) {
 	w.Helper()
-	w.ok(w.PutScope(w.ctx, symbolon.Scope{Name: name, Description: sentence}))
+	var was symbolon.Scope
+	for _, s := range w.scopes() {
+		if s.Name == name {
+			was = s
+		}
+	}
+	w.ok(w.PutScope(w.ctx, was, symbolon.Scope{Name: name, Description: sentence}))
 }
 
 func (w *world) scopes() []symbolon.Scope {

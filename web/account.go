@@ -45,7 +45,7 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, ev *event)
 		connections = connections[:accountPageSize]
 		p.More = h.accountURL(v, "before", connections[accountPageSize-1].ID.String())
 	}
-	said, err := h.saidOfScopes(ctx)
+	said, err := h.said(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (h *Handler) accountURL(v *visit, name, value string) string {
 }
 
 // addConnection adds a connection to those of its app.
-func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection, said saidOfScopes) error {
+func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection, said saidScopes) error {
 	i := slices.IndexFunc(p.Apps, func(a ConnectedApp) bool { return a.App.ID == string(c.Client) })
 	if i < 0 {
 		app, err := h.Engine.App(r.Context(), c.Client)
@@ -103,7 +103,7 @@ func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Con
 }
 
 // connectionView is what a page shows of a connection to whom it belongs.
-func connectionView(c *symbolon.Connection, said saidOfScopes) ConnectionView {
+func connectionView(c *symbolon.Connection, said saidScopes) ConnectionView {
 	v := ConnectionView{ID: c.ID.String(), Label: c.Label, Since: newMoment(c.CreatedAt), Dies: newMoment(c.ExpiresAt)}
 	if c.RefreshedAt.After(c.CreatedAt) {
 		v.Used = newMoment(c.RefreshedAt)

@@ -16,12 +16,6 @@ import (
 	"github.com/symbolon/symbolon/oauth"
 )
 
-// What the consent page says of the scopes of the admin API.
-const (
-	adminSentence = "rule this server as you may: every app, every account and every connection"
-	appsSentence  = "manage the apps that you own: change them, make secrets of them, end their connections"
-)
-
 // adminRoutes are the admin API. Ids stand in the query.
 func (h *Handler) adminRoutes() []route {
 	routes := []route{
@@ -40,7 +34,7 @@ func (h *Handler) adminRoutes() []route {
 		{path: "/account/enable", post: h.adminOp(h.adminEnable)},
 		{path: "/account/password", post: h.adminOp(h.adminPassword)},
 		{path: "/scopes", get: h.adminOp(h.adminScopes), post: h.adminOp(h.adminSetScope)},
-		{path: "/scope", delete: h.adminOp(h.adminRemoveScope)},
+		{path: "/scope", get: h.adminOp(h.adminScope), delete: h.adminOp(h.adminRemoveScope)},
 		{path: "/settings", get: h.adminOp(h.adminSettings)},
 	}
 	for i := range routes {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
@@ -16,8 +17,13 @@ type scopeBody struct {
 
 type scopeAnswer struct {
 	scopeBody
-	// Fixed: it stands in the configuration.
-	Fixed bool `json:"fixed"`
+	// From is as in admin.Scope; Fixed: operators have no say.
+	From  string `json:"from"`
+	Fixed bool   `json:"fixed"`
+}
+
+func viewScope(s *admin.Scope) scopeAnswer {
+	return scopeAnswer{scopeBody{s.Name, s.Description, s.Local}, s.From, s.Fixed}
 }
 
 type scopesAnswer struct {
@@ -30,10 +36,30 @@ func (h *Handler) adminScopes(ctx context.Context, _ *adminRequest) (any, error)
 		return nil, err
 	}
 	answer := scopesAnswer{Scopes: []scopeAnswer{}}
-	for _, s := range offered {
-		answer.Scopes = append(answer.Scopes, scopeAnswer{scopeBody{s.Name, s.Description, s.Local}, s.Fixed})
+	for i := range offered {
+		answer.Scopes = append(answer.Scopes, viewScope(&offered[i]))
 	}
 	return answer, nil
+}
+
+// adminScope answers with one scope, and a tag for what an operator said of it.
+func (h *Handler) adminScope(ctx context.Context, r *adminRequest) (any, error) {
+	name := r.query.First("name")
+	said, err := h.admin.Said(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if said[name] == nil {
+		return nil, &admin.Fault{Kind: symbolon.NotFound, Says: fmt.Sprintf("nothing is said of a scope %q", name)}
+	}
+	if !said[name].Fixed {
+		given, err := h.admin.GivenScope(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		r.tag = admin.ScopeTag(&given)
+	}
+	return viewScope(said[name]), nil
 }
 
 func (h *Handler) adminSetScope(ctx context.Context, r *adminRequest) (any, error) {
@@ -44,13 +70,14 @@ func (h *Handler) adminSetScope(ctx context.Context, r *adminRequest) (any, erro
 	if err := admin.DecodeStrict(r.body, &body); err != nil {
 		return nil, err
 	}
-	scope := admin.Scope{Name: body.Name, Description: body.Description, Local: body.Translations}
-	if err := h.admin.SetScope(ctx, r.who, scope); err != nil {
+	scope := symbolon.Scope{Name: body.Name, Description: body.Description, Local: body.Translations}
+	if err := h.admin.SetScope(ctx, r.who, r.match, scope); err != nil {
 		return nil, err
 	}
-	return scopeAnswer{scopeBody: body}, nil
+	r.tag = admin.ScopeTag(&scope)
+	return scopeAnswer{scopeBody: body, From: admin.FromOperator}, nil
 }
 
 func (h *Handler) adminRemoveScope(ctx context.Context, r *adminRequest) (any, error) {
-	return nil, h.admin.RemoveScope(ctx, r.who, r.query.First("name"))
+	return nil, h.admin.RemoveScope(ctx, r.who, r.match, r.query.First("name"))
 }

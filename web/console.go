@@ -281,7 +281,7 @@ func (h *Handler) showConsoleNew(w http.ResponseWriter, r *http.Request, ev *eve
 // scopeChoices are the scopes that may be ticked for an app: those that the server
 // offers, and those that the app has.
 func (h *Handler) scopeChoices(ctx context.Context, app *symbolon.App, chosen map[string]bool) ([]ScopeChoice, error) {
-	said, err := h.saidOfScopes(ctx)
+	said, err := h.said(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
 )
 
@@ -21,25 +23,36 @@ func (h *Handler) consoleScopesPage(w http.ResponseWriter, r *http.Request, ev *
 	if err != nil {
 		return err
 	}
-	scope := admin.Scope{}
+	typed := typedScope{tag: admin.ScopeTag(&symbolon.Scope{})}
 	if old := said[v.query.First("name")]; old != nil && !old.Fixed {
-		scope = *old
+		given, err := h.admin.GivenScope(r.Context(), old.Name)
+		if err != nil {
+			return err
+		}
+		typed = typedScope{old.Scope, admin.ScopeTag(&given)}
 	}
-	return h.showScopes(w, r, ev, v, &scope, nil, http.StatusOK)
+	return h.showScopes(w, r, ev, v, &typed, nil, http.StatusOK)
+}
+
+// typedScope is what the form of a scope holds, with a tag for what was said of it when
+// the form was first shown.
+type typedScope struct {
+	symbolon.Scope
+	tag string
 }
 
 // showScopes shows the page, with a scope in the form.
-func (h *Handler) showScopes(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, scope *admin.Scope, problems []string, status int) error {
+func (h *Handler) showScopes(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, scope *typedScope, problems []string, status int) error {
 	offered, err := h.admin.Offered(r.Context())
 	if err != nil {
 		return err
 	}
-	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes"), Problems: problems, Name: scope.Name, Sentence: scope.Description}
+	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes"), Problems: problems, Name: scope.Name, Sentence: scope.Description, Tag: scope.tag}
 	for _, s := range offered {
 		row := ScopeRow{ScopeView: ScopeView{Name: s.Name, Description: s.Description, Local: s.Local}}
 		if !s.Fixed {
 			row.Address = consoleSetup + "?" + url.Values{"name": {s.Name}}.Encode()
-			p.Old = p.Old || s.Given && s.Name == scope.Name
+			p.Old = p.Old || s.From == admin.FromOperator && s.Name == scope.Name && scope.tag != admin.ScopeTag(&symbolon.Scope{})
 		}
 		p.Scopes = append(p.Scopes, row)
 	}
@@ -67,25 +80,24 @@ func (h *Handler) consoleSetScope(w http.ResponseWriter, r *http.Request, ev *ev
 	if ok, err := h.mayRisk(w, r, ev, v); !ok {
 		return err
 	}
-	scope := &admin.Scope{Name: strings.TrimSpace(v.form.First("name")), Description: strings.TrimSpace(v.form.First("sentence")), Local: map[string]string{}}
-	said, err := h.admin.Said(r.Context())
+	scope := &typedScope{symbolon.Scope{Name: strings.TrimSpace(v.form.First("name")), Description: strings.TrimSpace(v.form.First("sentence")), Local: map[string]string{}}, v.form.First("tag")}
+	given, err := h.admin.GivenScope(r.Context(), scope.Name)
 	if err != nil {
 		return err
 	}
-	if old := said[scope.Name]; old != nil { // the form has no field for a language that is not spoken here
-		maps.Copy(scope.Local, old.Local)
-	}
+	maps.Copy(scope.Local, given.Local) // the form has no field for a language that is not spoken here
 	for _, t := range h.Pages.speech.all {
 		delete(scope.Local, t.lang)
 		if text := strings.TrimSpace(v.form.First("sentence_" + t.lang)); text != "" && t.lang != firstLanguage {
 			scope.Local[t.lang] = text
 		}
 	}
+	tag := cmp.Or(scope.tag, "missing") // which nothing has
 	remove := v.form.First("action") == "remove"
 	if remove {
-		err = h.admin.RemoveScope(r.Context(), v.who, scope.Name)
+		err = h.admin.RemoveScope(r.Context(), v.who, tag, scope.Name)
 	} else {
-		err = h.admin.SetScope(r.Context(), v.who, *scope)
+		err = h.admin.SetScope(r.Context(), v.who, tag, scope.Scope)
 	}
 	if err != nil {
 		problems, status, err := problemsOf(err)

@@ -118,7 +118,7 @@ func (h *Handler) nextDevice(w http.ResponseWriter, r *http.Request, ev *event, 
 		return err
 	}
 	p := &ConsentPage{App: NewAppView(pending.App), Account: NewAccountView(&who.Account), Flow: text, Device: shownCode(d.Code), Details: pending.Details, APIs: pending.APIs}
-	said, err := h.saidOfScopes(r.Context())
+	said, err := h.said(r.Context())
 	if err != nil {
 		return err
 	}

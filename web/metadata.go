@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/jwt"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/oidc"
@@ -183,28 +184,23 @@ const scopesFor = 10 * time.Second
 
 // describe returns the metadata document. It is made anew when there are other keys,
 // since a key may be the first of its algorithm, or the last; and when operators added
-// scopes. While the store is away, the scopes are those that were there.
+// scopes. Those are read for one request at a time, and the others do not wait.
 func (h *Handler) describe(ctx context.Context) ([]byte, error) {
-	keys, now := h.Engine.KeyGeneration(), h.Engine.Now()
-	old := h.described.Load()
-	if old != nil && old.keys == keys && now.Sub(old.read) < scopesFor {
+	keys, old := h.Engine.KeyGeneration(), h.described.Load()
+	made := &metadataOf{keys: keys, added: old.added, read: old.read}
+	if now := h.Engine.Now(); now.Sub(old.read) >= scopesFor && h.describing.TryLock() {
+		defer h.describing.Unlock()
+		var ok bool
+		if made.added, ok = h.addedScopes(ctx, old.added); ok {
+			made.read = now
+		} else {
+			made.read = now.Add(time.Second - scopesFor) // look again in a second
+		}
+	} else if old.keys == keys {
 		return old.body, nil
 	}
-	made := &metadataOf{keys: keys, read: now}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	if offered, err := h.admin.Offered(ctx); err == nil {
-		for _, s := range offered {
-			if !s.Fixed {
-				made.added = append(made.added, s.Name)
-			}
-		}
-	} else if old != nil {
-		made.added = old.added
-	}
-	if old != nil && old.keys == keys && slices.Equal(old.added, made.added) {
-		made.body = old.body
-	} else {
+	made.body = old.body
+	if old.keys != keys || !slices.Equal(old.added, made.added) {
 		var err error
 		if made.body, err = h.newMetadata(made.added); err != nil {
 			return nil, err
@@ -214,8 +210,26 @@ func (h *Handler) describe(ctx context.Context) ([]byte, error) {
 	return made.body, nil
 }
 
-// metadata answers with the document. It is made of what was configured, never
-// of what the request says, and served when the store is away.
+// addedScopes returns the scopes that operators added, and whether the store could be
+// asked: otherwise they are those that there were. A client that goes away has no say in
+// what the next one reads.
+func (h *Handler) addedScopes(ctx context.Context, before []string) (names []string, ok bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	offered, err := h.admin.Offered(ctx)
+	if err != nil {
+		return before, false
+	}
+	for _, s := range offered {
+		if s.From == admin.FromOperator {
+			names = append(names, s.Name)
+		}
+	}
+	return names, true
+}
+
+// metadata answers with the document. It says nothing of what the request says, and is
+// served when the store is away.
 func (h *Handler) metadata(w http.ResponseWriter, r *http.Request, ev *event) error {
 	body, err := h.describe(r.Context())
 	if err != nil {

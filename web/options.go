@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -103,7 +104,9 @@ type Handler struct {
 	// usernames bounds how many an owner types into the console to find accounts.
 	usernames *signin.Buckets
 	admin     *admin.Service
-	described atomic.Pointer[metadataOf] // the metadata, as it was last made
+	described atomic.Pointer[metadataOf] // the metadata, as it was last made; never nil
+	// describing is held by the request for which the metadata's scopes are read.
+	describing sync.Mutex
 }
 
 // New returns a Handler. The error, of kind Internal, is a fault in what is
@@ -143,9 +146,11 @@ func New(o Options) (*Handler, error) {
 	if h.docs, err = newDocs(h.issuer); err != nil {
 		return nil, err
 	}
-	if _, err := h.newMetadata(nil); err != nil {
+	body, err := h.newMetadata(nil)
+	if err != nil {
 		return nil, symbolon.Wrap(symbolon.Internal, "web", err)
 	}
+	h.described.Store(&metadataOf{keys: h.Engine.KeyGeneration(), body: body})
 	if o.Sandbox {
 		if h.play, err = newPlayground(h); err != nil {
 			return nil, err

@@ -239,7 +239,7 @@ func (*ConsolePasswordPage) template() string { return "console-password" }
 
 // ConsoleScopesPage shows the scopes and the settings in force. It posts to itself: action
 // "save", name, sentence and sentence_ with a language's tag behind it, or action "remove"
-// and name.
+// and name; both with tag.
 type ConsoleScopesPage struct {
 	ConsoleFrame
 	Problems []string
@@ -250,6 +250,7 @@ type ConsoleScopesPage struct {
 	Name, Sentence string
 	Others         []LocalSentence
 	Old            bool
+	Tag            string
 	Flow           string
 }
 

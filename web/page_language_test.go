@@ -262,7 +262,7 @@ func TestScopesInLanguages(t *testing.T) {
 	f := newFixture(t)
 	f.handler.admin.Scopes = []symbolon.Scope{{Name: "reports.read", Description: "see your reports"}, {Name: "reports.read#cs", Description: "zobrazit vaše výkazy"},
 		{Name: "home", Description: "see your home page"}, {Name: "email", Description: "see where we can reach you"}, {Name: "a#b!", Description: "odd"}}
-	said, err := f.handler.saidOfScopes(t.Context())
+	said, err := f.handler.said(t.Context())
 	check(t, err)
 	p := newPages(t)
 	for _, c := range []struct{ scope, lang, want string }{

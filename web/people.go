@@ -135,7 +135,7 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		// on loopback as under a scheme of their own.
 		p.Loopback = u.Scheme != "https"
 	}
-	said, err := h.saidOfScopes(r.Context())
+	said, err := h.said(r.Context())
 	if err != nil {
 		return err
 	}

@@ -34,11 +34,15 @@ type appArg struct {
 }
 
 // app returns the app with an id, or else the only one with a name. Strangers may
-// give their apps any name, so one that two have is no name.
+// give their apps any name: one that two have is no name, nor is what looks like an id,
+// and an app that registered itself goes by its id alone.
 func (d *desk) app(sh *shell, text string) (symbolon.App, error) {
 	app, err := d.service().App(sh.ctx, operator, symbolon.ClientID(text))
 	if err == nil {
 		return *app, nil
+	}
+	if symbolon.KindOf(err) != symbolon.NotFound || strings.HasPrefix(text, symbolon.ClientIDPrefix) || strings.Contains(text, "://") {
+		return symbolon.App{}, err
 	}
 	all, listErr := d.apps(sh)
 	if listErr != nil {
@@ -46,7 +50,7 @@ func (d *desk) app(sh *shell, text string) (symbolon.App, error) {
 	}
 	var found []symbolon.App
 	for _, a := range all {
-		if strings.EqualFold(a.Name, text) {
+		if strings.EqualFold(a.Name, text) && a.Settings.Registration == nil {
 			found = append(found, a)
 		}
 	}
@@ -54,6 +58,7 @@ func (d *desk) app(sh *shell, text string) (symbolon.App, error) {
 	case 0:
 		return symbolon.App{}, err
 	case 1:
+		fmt.Fprintf(sh.stderr, "symbolon: note: %s is the app %s\n", printable(found[0].Name), found[0].ID)
 		return found[0], nil
 	}
 	return symbolon.App{}, mend(fmt.Errorf("%d apps are called %q", len(found), text), "name it by its client_id; “symbolon app list” shows them all")
@@ -67,13 +72,14 @@ func (sh *shell) remarkScopes(d *desk, app *symbolon.App) {
 		return // it is a remark, and what it is about is done
 	}
 	for _, name := range app.Scope {
-		if said[name] == nil || said[name].Description == "" {
-			fmt.Fprintf(sh.stderr, "symbolon: note: the consent page has no sentence for the scope %s; give it one: symbolon scope set %s \"…\"\n", name, name)
+		if !admin.Explained(said, name) {
+			fmt.Fprintf(sh.stderr, "symbolon: note: the consent page has no sentence for the scope %s; give it one: symbolon scope set '%s' \"…\"\n", name, strings.ReplaceAll(name, "'", `'\''`))
 		}
 	}
 }
 
-// speaking is the service that knows what the configuration says of scopes.
+// speaking is the service with what the configuration says of scopes, as far as it can be
+// seen from here. That of a node elsewhere counts there all the same.
 func (d *desk) speaking(sh *shell) *admin.Service {
 	service := d.service()
 	service.Scopes = sh.scopes()

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
-	"github.com/symbolon/symbolon/oidc"
 )
 
 // checkDir looks at the data directory and at who may read what is in it. It
@@ -146,25 +144,17 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 		d.fault("apps", broken, err)
 		return
 	}
-	sentences := []string{symbolon.ScopeConnect}
-	for _, s := range oidc.Scopes {
-		sentences = append(sentences, s.Name)
+	service := at.service()
+	for name, sentence := range c.Scopes {
+		service.Scopes = append(service.Scopes, symbolon.Scope{Name: name, Description: sentence})
 	}
-	for name := range c.Scopes {
-		sentences = append(sentences, name)
+	if sandbox {
+		service.Scopes = append(service.Scopes, sandboxScopes...)
 	}
-	given, err := at.store.Scopes(sh.ctx)
+	said, err := service.Said(sh.ctx)
 	if err != nil {
 		d.fault("apps", broken, err)
 		return
-	}
-	for _, s := range given {
-		sentences = append(sentences, s.Name)
-	}
-	if sandbox {
-		for _, s := range sandboxScopes {
-			sentences = append(sentences, s.Name)
-		}
 	}
 	sound := true
 	for _, app := range apps {
@@ -189,8 +179,8 @@ func (c *doctorCmd) checkApps(sh *shell, d *diagnosis, at *desk, sandbox bool) {
 			find(fmt.Sprintf("symbolon app edit %s --scope \"connect %s\"", app.ID, app.Scope), "may not ask for the scope connect, which every endpoint needs")
 		}
 		for _, scope := range app.Scope {
-			if !slices.Contains(sentences, scope) {
-				find(fmt.Sprintf("in %s: [scopes] %q = \"…\"", configName, scope), "may ask for the scope %s, of which the consent page has nothing to say", scope)
+			if !admin.Explained(said, scope) {
+				find(fmt.Sprintf("symbolon scope set %q \"…\"", scope), "may ask for the scope %s, of which the consent page has nothing to say", scope)
 			}
 		}
 	}

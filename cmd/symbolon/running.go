@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -85,7 +86,7 @@ func (r *resolver) fromServer(ctx *kong.Context, name string) (any, bool) {
 	return value, ok
 }
 
-// scopes returns the names of the scopes that have a sentence in the
+// scopes returns the scopes that have a sentence in the
 // configuration file or in the server that runs.
 func (r *resolver) scopes(ctx *kong.Context) []symbolon.Scope {
 	var list []symbolon.Scope
@@ -100,6 +101,7 @@ func (r *resolver) scopes(ctx *kong.Context) []symbolon.Scope {
 	if value, ok := r.fromServer(ctx, "scopes"); ok {
 		take(value)
 	}
+	slices.SortFunc(list, func(a, b symbolon.Scope) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/admin"
 )
 
@@ -18,8 +19,12 @@ type scopeView struct {
 	Name         string            `json:"name"`
 	Description  string            `json:"description"`
 	Translations map[string]string `json:"translations,omitempty"`
+	From         string            `json:"from"`
 	Fixed        bool              `json:"fixed"`
 }
+
+// fromWords are the words for whose word a scope's sentences are.
+var fromWords = map[string]string{admin.FromServer: "the server", admin.FromConfiguration: "the configuration", admin.FromOperator: "an operator"}
 
 // scopeListCmd lists the scopes.
 type scopeListCmd struct {
@@ -39,15 +44,8 @@ func (c *scopeListCmd) Run(sh *shell) error {
 		}
 		views, rows := []scopeView{}, [][]string{{"SCOPE", "SENTENCE", "FROM"}}
 		for _, s := range list {
-			views = append(views, scopeView{s.Name, s.Description, s.Local, s.Fixed})
-			from := "built in"
-			switch {
-			case s.Fixed:
-				from = "the configuration"
-			case s.Given:
-				from = "an operator"
-			}
-			rows = append(rows, []string{s.Name, s.Description, from})
+			views = append(views, scopeView{s.Name, s.Description, s.Local, s.From, s.Fixed})
+			rows = append(rows, []string{s.Name, s.Description, fromWords[s.From]})
 		}
 		if c.JSON {
 			return sh.printJSON(views)
@@ -67,18 +65,18 @@ type scopeSetCmd struct {
 
 // Help implements kong.HelpProvider.
 func (scopeSetCmd) Help() string {
-	return "It counts at once, on every node, and replaces what was said of the scope before. A scope that stands in the configuration is changed there.\n\nExample:\n\n    symbolon scope set reports.read \"see your reports\" --in cs=\"vidět vaše přehledy\""
+	return "It counts at once, on every node, and replaces what was said of the scope before. A scope that stands in the configuration is changed there; where a node has a configuration that this command cannot see, that node says what stands in it.\n\nExample:\n\n    symbolon scope set reports.read \"see your reports\" --in cs=\"vidět vaše přehledy\""
 }
 
 // Run implements the command.
 func (c *scopeSetCmd) Run(sh *shell) error {
 	return c.with(sh, true, func(d *desk) error {
-		scope := admin.Scope{Name: c.Name, Description: c.Sentence, Local: c.In}
-		if err := d.speaking(sh).SetScope(sh.ctx, operator, scope); err != nil {
+		scope := symbolon.Scope{Name: c.Name, Description: c.Sentence, Local: c.In}
+		if err := d.speaking(sh).SetScope(sh.ctx, operator, "", scope); err != nil {
 			return err
 		}
 		if c.JSON {
-			return sh.printJSON(scopeView{Name: c.Name, Description: c.Sentence, Translations: c.In})
+			return sh.printJSON(scopeView{Name: c.Name, Description: c.Sentence, Translations: c.In, From: admin.FromOperator})
 		}
 		fmt.Fprintf(sh.stdout, "The scope %s has its sentence: %s\n", c.Name, printable(c.Sentence))
 		return nil
@@ -100,7 +98,7 @@ func (scopeRemoveCmd) Help() string {
 // Run implements the command.
 func (c *scopeRemoveCmd) Run(sh *shell) error {
 	return c.with(sh, false, func(d *desk) error {
-		if err := d.speaking(sh).RemoveScope(sh.ctx, operator, c.Name); err != nil {
+		if err := d.speaking(sh).RemoveScope(sh.ctx, operator, "", c.Name); err != nil {
 			return err
 		}
 		if c.JSON {

@@ -2,9 +2,10 @@
 
 -- +goose Up
 
--- scope: the sentence that the consent page shows. A name with "#" and a language
--- behind it has what is said in that language.
+-- scope: the sentences that the consent page shows, local in other languages than English:
+-- a JSON object by their tags.
 CREATE TABLE scope (
 	name        text COLLATE "C" NOT NULL PRIMARY KEY,
-	description text NOT NULL -- never empty: the row is taken away then
+	description text NOT NULL, -- never empty: the row is taken away then
+	local       text NOT NULL
 );
