@@ -90,7 +90,7 @@ func (s *Service) Said(ctx context.Context) (map[string]*Scope, error) {
 		}
 	}
 	for _, scope := range s.Scopes {
-		if _, lang := ScopeLanguage(scope.Name); lang != "" || IsAdminScope(scope.Name) {
+		if _, lang := ScopeLanguage(scope.Name); lang != "" || oauth.IsAdminScope(scope.Name) {
 			continue
 		}
 		// A sentence of ours that only comes by way of the configuration is ours still.
@@ -99,29 +99,29 @@ func (s *Service) Said(ctx context.Context) (map[string]*Scope, error) {
 		}
 	}
 	for _, scope := range s.Scopes {
-		if name, lang := ScopeLanguage(scope.Name); lang != "" && said[name] != nil {
-			local := maps.Clone(said[name].Local)
-			if local == nil {
-				local = map[string]string{}
-			}
-			local[lang] = scope.Description
-			said[name].Local = local
+		name, lang := ScopeLanguage(scope.Name)
+		of := said[name]
+		if lang == "" || of == nil || of.From == FromOperator {
+			continue
 		}
+		if of.Local == nil {
+			of.Local = map[string]string{}
+		}
+		of.Local[lang] = scope.Description
 	}
 	return said, nil
 }
-
-// IsAdminScope reports whether a scope is one of the admin API, of which nobody has a say.
-func IsAdminScope(name string) bool { return oauth.IsAdminScope(name) }
 
 // Offered are the scopes that an owner may give an app: those that the consent page has
 // a sentence for, connect first and what operators added last. Those of the admin API are
 // given by operators.
 func (s *Service) Offered(ctx context.Context) ([]Scope, error) {
 	said, err := s.Said(ctx)
-	if err != nil {
-		return nil, err
-	}
+	return OfferedOf(said), err
+}
+
+// OfferedOf is Offered of what Said returned.
+func OfferedOf(said map[string]*Scope) []Scope {
 	place := func(scope *Scope) int {
 		switch {
 		case scope.Name == symbolon.ScopeConnect:
@@ -135,26 +135,38 @@ func (s *Service) Offered(ctx context.Context) ([]Scope, error) {
 	}
 	list := []Scope{}
 	for _, scope := range said {
-		if !IsAdminScope(scope.Name) {
+		if !oauth.IsAdminScope(scope.Name) {
 			list = append(list, *scope)
 		}
 	}
 	slices.SortFunc(list, func(a, b Scope) int { return cmp.Or(place(&a)-place(&b), cmp.Compare(a.Name, b.Name)) })
-	return list, nil
+	return list
 }
 
-// ScopeTag stands for what an operator said of a scope, as an ETag; that of a scope of
-// which none said anything is "none".
+// Tag stands for what an operator said of the scope, as an ETag: NoScopeTag where none
+// said anything.
+func (s *Scope) Tag() string {
+	if s.From != FromOperator {
+		return NoScopeTag
+	}
+	return ScopeTag(&s.Scope)
+}
+
+// NoScopeTag stands for nothing being said of a scope by an operator.
+const NoScopeTag = "none"
+
+// ScopeTag stands for sentences that an operator gives a scope.
 func ScopeTag(scope *symbolon.Scope) string {
 	if scope.Description == "" {
-		return "none"
+		return NoScopeTag
 	}
 	sum := sha256.Sum256([]byte(scope.Description + "\x00" + scope.EncodeLocal()))
 	return hex.EncodeToString(sum[:8])
 }
 
-// GivenScope returns what an operator said of a scope; nothing but the name where none did.
-func (s *Service) GivenScope(ctx context.Context, name string) (symbolon.Scope, error) {
+// given returns what an operator said of a scope, also of one that stands in the
+// configuration by now; nothing but the name where none did.
+func (s *Service) given(ctx context.Context, name string) (symbolon.Scope, error) {
 	stored, err := s.Store.Scopes(ctx)
 	if err != nil {
 		return symbolon.Scope{}, err
@@ -208,7 +220,7 @@ func (s *Service) RemoveScope(ctx context.Context, who Actor, tag, name string) 
 	if !who.Operator {
 		return denied("only an operator says what scopes mean")
 	}
-	was, err := s.GivenScope(ctx, name)
+	was, err := s.given(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -241,7 +253,7 @@ func (s *Service) settable(name string) error {
 	switch {
 	case err != nil || !slices.Equal(names, symbolon.Scopes{name}) || lang != "" || name[0] == '-' || len(name) > 100:
 		return mend(fault("%q is not the name of one scope", printable(name)), "a name has no spaces and no quotes, and at most 100 characters, such as files.read")
-	case IsAdminScope(name), name == oauth.ScopeOffline:
+	case oauth.IsAdminScope(name), name == oauth.ScopeOffline:
 		return denied("the scope %s is this server's own", name)
 	case slices.ContainsFunc(oidc.Scopes, named):
 		return &Fault{Kind: symbolon.Conflict, Says: fmt.Sprintf("the scope %s is of OpenID Connect", name), Hint: "[scopes] in the configuration may give it another sentence"}

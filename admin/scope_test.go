@@ -125,7 +125,7 @@ func TestScopeTags(t *testing.T) {
 			t.Errorf("removed with %q: %v", tag, err)
 		}
 	}
-	given, err := s.GivenScope(ctx, "a")
+	given, err := s.given(ctx, "a")
 	if err != nil || given.Description != "one" {
 		t.Fatalf("%+v, %v", given, err)
 	}

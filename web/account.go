@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/symbolon/symbolon"
+	"github.com/symbolon/symbolon/admin"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/signin"
 )
@@ -45,7 +46,7 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, ev *event)
 		connections = connections[:accountPageSize]
 		p.More = h.accountURL(v, "before", connections[accountPageSize-1].ID.String())
 	}
-	said, err := h.said(ctx)
+	said, err := h.admin.Said(ctx)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (h *Handler) accountURL(v *visit, name, value string) string {
 }
 
 // addConnection adds a connection to those of its app.
-func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection, said saidScopes) error {
+func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Connection, said map[string]*admin.Scope) error {
 	i := slices.IndexFunc(p.Apps, func(a ConnectedApp) bool { return a.App.ID == string(c.Client) })
 	if i < 0 {
 		app, err := h.Engine.App(r.Context(), c.Client)
@@ -103,7 +104,7 @@ func (h *Handler) addConnection(r *http.Request, p *AccountPage, c *symbolon.Con
 }
 
 // connectionView is what a page shows of a connection to whom it belongs.
-func connectionView(c *symbolon.Connection, said saidScopes) ConnectionView {
+func connectionView(c *symbolon.Connection, said map[string]*admin.Scope) ConnectionView {
 	v := ConnectionView{ID: c.ID.String(), Label: c.Label, Since: newMoment(c.CreatedAt), Dies: newMoment(c.ExpiresAt)}
 	if c.RefreshedAt.After(c.CreatedAt) {
 		v.Used = newMoment(c.RefreshedAt)
@@ -112,7 +113,7 @@ func connectionView(c *symbolon.Connection, said saidScopes) ConnectionView {
 		v.From = c.UsedFrom.String()
 	}
 	for _, name := range c.Scope {
-		v.Scopes = append(v.Scopes, said.view(name, false))
+		v.Scopes = append(v.Scopes, scopeView(said, name, false))
 	}
 	return v
 }

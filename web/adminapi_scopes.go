@@ -53,11 +53,7 @@ func (h *Handler) adminScope(ctx context.Context, r *adminRequest) (any, error) 
 		return nil, &admin.Fault{Kind: symbolon.NotFound, Says: fmt.Sprintf("nothing is said of a scope %q", name)}
 	}
 	if !said[name].Fixed {
-		given, err := h.admin.GivenScope(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		r.tag = admin.ScopeTag(&given)
+		r.tag = said[name].Tag()
 	}
 	return viewScope(said[name]), nil
 }

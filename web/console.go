@@ -281,22 +281,18 @@ func (h *Handler) showConsoleNew(w http.ResponseWriter, r *http.Request, ev *eve
 // scopeChoices are the scopes that may be ticked for an app: those that the server
 // offers, and those that the app has.
 func (h *Handler) scopeChoices(ctx context.Context, app *symbolon.App, chosen map[string]bool) ([]ScopeChoice, error) {
-	said, err := h.said(ctx)
-	if err != nil {
-		return nil, err
-	}
-	offered, err := h.admin.Offered(ctx)
+	said, err := h.admin.Said(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var list []ScopeChoice
-	for _, s := range offered {
-		list = append(list, ScopeChoice{said.view(s.Name, false), chosen[s.Name]})
+	for _, s := range admin.OfferedOf(said) {
+		list = append(list, ScopeChoice{scopeView(said, s.Name, false), chosen[s.Name]})
 	}
 	if app != nil {
 		for _, name := range app.Scope {
 			if !slices.ContainsFunc(list, func(c ScopeChoice) bool { return c.Name == name }) {
-				list = append(list, ScopeChoice{said.view(name, false), chosen[name]})
+				list = append(list, ScopeChoice{scopeView(said, name, false), chosen[name]})
 			}
 		}
 	}

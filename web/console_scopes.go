@@ -23,15 +23,11 @@ func (h *Handler) consoleScopesPage(w http.ResponseWriter, r *http.Request, ev *
 	if err != nil {
 		return err
 	}
-	typed := typedScope{tag: admin.ScopeTag(&symbolon.Scope{})}
+	typed := typedScope{tag: admin.NoScopeTag}
 	if old := said[v.query.First("name")]; old != nil && !old.Fixed {
-		given, err := h.admin.GivenScope(r.Context(), old.Name)
-		if err != nil {
-			return err
-		}
-		typed = typedScope{old.Scope, admin.ScopeTag(&given)}
+		typed = typedScope{old.Scope, old.Tag()}
 	}
-	return h.showScopes(w, r, ev, v, &typed, nil, http.StatusOK)
+	return h.showScopes(w, r, ev, v, said, &typed, nil, http.StatusOK)
 }
 
 // typedScope is what the form of a scope holds, with a tag for what was said of it when
@@ -42,17 +38,12 @@ type typedScope struct {
 }
 
 // showScopes shows the page, with a scope in the form.
-func (h *Handler) showScopes(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, scope *typedScope, problems []string, status int) error {
-	offered, err := h.admin.Offered(r.Context())
-	if err != nil {
-		return err
-	}
-	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes"), Problems: problems, Name: scope.Name, Sentence: scope.Description, Tag: scope.tag}
-	for _, s := range offered {
-		row := ScopeRow{ScopeView: ScopeView{Name: s.Name, Description: s.Description, Local: s.Local}}
+func (h *Handler) showScopes(w http.ResponseWriter, r *http.Request, ev *event, v *consoleVisitor, said map[string]*admin.Scope, scope *typedScope, problems []string, status int) error {
+	p := &ConsoleScopesPage{ConsoleFrame: h.frame(v, "scopes"), Problems: problems, Name: scope.Name, Sentence: scope.Description, Tag: scope.tag, Old: scope.tag != admin.NoScopeTag}
+	for _, s := range admin.OfferedOf(said) {
+		row := ScopeRow{ScopeView: scopeView(said, s.Name, false)}
 		if !s.Fixed {
 			row.Address = consoleSetup + "?" + url.Values{"name": {s.Name}}.Encode()
-			p.Old = p.Old || s.From == admin.FromOperator && s.Name == scope.Name && scope.tag != admin.ScopeTag(&symbolon.Scope{})
 		}
 		p.Scopes = append(p.Scopes, row)
 	}
@@ -64,6 +55,7 @@ func (h *Handler) showScopes(w http.ResponseWriter, r *http.Request, ev *event, 
 	for _, name := range slices.Sorted(maps.Keys(h.Settings)) {
 		p.Settings = append(p.Settings, SettingRow{Name: name, Value: h.Settings[name]})
 	}
+	var err error
 	if p.Flow, err = h.formFlow(w, r, v); err != nil {
 		return err
 	}
@@ -81,11 +73,13 @@ func (h *Handler) consoleSetScope(w http.ResponseWriter, r *http.Request, ev *ev
 		return err
 	}
 	scope := &typedScope{symbolon.Scope{Name: strings.TrimSpace(v.form.First("name")), Description: strings.TrimSpace(v.form.First("sentence")), Local: map[string]string{}}, v.form.First("tag")}
-	given, err := h.admin.GivenScope(r.Context(), scope.Name)
+	said, err := h.admin.Said(r.Context())
 	if err != nil {
 		return err
 	}
-	maps.Copy(scope.Local, given.Local) // the form has no field for a language that is not spoken here
+	if old := said[scope.Name]; old != nil { // the form has no field for a language that is not spoken here
+		maps.Copy(scope.Local, old.Local)
+	}
 	for _, t := range h.Pages.speech.all {
 		delete(scope.Local, t.lang)
 		if text := strings.TrimSpace(v.form.First("sentence_" + t.lang)); text != "" && t.lang != firstLanguage {
@@ -104,7 +98,7 @@ func (h *Handler) consoleSetScope(w http.ResponseWriter, r *http.Request, ev *ev
 		if err != nil {
 			return consoleError(err)
 		}
-		return h.showScopes(w, r, ev, v, scope, problems, status)
+		return h.showScopes(w, r, ev, v, said, scope, problems, status)
 	}
 	ev.detail = "a scope was given a sentence in the console: " + scope.Name
 	if remove {

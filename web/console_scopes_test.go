@@ -56,10 +56,10 @@ func TestConsoleScopes(t *testing.T) {
 	if !offered() || !listed() {
 		t.Error("the scope is not there after it was added")
 	}
-	said, err := a.handler.said(t.Context())
+	said, err := a.handler.admin.Said(t.Context())
 	check(t, err)
 	p := a.handler.Pages
-	if text, err := p.speech.byLang["cs"].scope(said.view("reports.read", false)); err != nil || !strings.Contains(string(text), "vidět vaše přehledy") {
+	if text, err := p.speech.byLang["cs"].scope(scopeView(said, "reports.read", false)); err != nil || !strings.Contains(string(text), "vidět vaše přehledy") {
 		t.Errorf("in Czech: %q, %v", text, err)
 	}
 	// It is changed, and the other language left out.

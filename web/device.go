@@ -118,12 +118,12 @@ func (h *Handler) nextDevice(w http.ResponseWriter, r *http.Request, ev *event, 
 		return err
 	}
 	p := &ConsentPage{App: NewAppView(pending.App), Account: NewAccountView(&who.Account), Flow: text, Device: shownCode(d.Code), Details: pending.Details, APIs: pending.APIs}
-	said, err := h.said(r.Context())
+	said, err := h.admin.Said(r.Context())
 	if err != nil {
 		return err
 	}
 	for _, name := range pending.Scope {
-		p.Scopes = append(p.Scopes, said.view(name, false))
+		p.Scopes = append(p.Scopes, scopeView(said, name, false))
 	}
 	h.render(w, r, ev, http.StatusOK, p)
 	return nil

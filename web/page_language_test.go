@@ -262,7 +262,7 @@ func TestScopesInLanguages(t *testing.T) {
 	f := newFixture(t)
 	f.handler.admin.Scopes = []symbolon.Scope{{Name: "reports.read", Description: "see your reports"}, {Name: "reports.read#cs", Description: "zobrazit vaše výkazy"},
 		{Name: "home", Description: "see your home page"}, {Name: "email", Description: "see where we can reach you"}, {Name: "a#b!", Description: "odd"}}
-	said, err := f.handler.said(t.Context())
+	said, err := f.handler.admin.Said(t.Context())
 	check(t, err)
 	p := newPages(t)
 	for _, c := range []struct{ scope, lang, want string }{
@@ -274,7 +274,7 @@ func TestScopesInLanguages(t *testing.T) {
 		{"a#b!", "en", "odd"},
 		{"none", "cs", ""},
 	} {
-		got, err := p.speech.byLang[c.lang].scope(said.view(c.scope, false))
+		got, err := p.speech.byLang[c.lang].scope(scopeView(said, c.scope, false))
 		if err != nil || strings.TrimSuffix(strings.TrimPrefix(string(got), "<bdi>"), "</bdi>") != c.want {
 			t.Errorf("%s in %s: %q, %v; want %q", c.scope, c.lang, got, err, c.want)
 		}

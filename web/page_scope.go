@@ -1,25 +1,12 @@
 package web
 
-import (
-	"context"
+import "github.com/symbolon/symbolon/admin"
 
-	"github.com/symbolon/symbolon/admin"
-)
-
-// saidScopes is what people read of scopes, by their names.
-type saidScopes map[string]*admin.Scope
-
-// said reads what is said of scopes. An operator's word is on every node's next page, so it
-// is read for each.
-func (h *Handler) said(ctx context.Context) (saidScopes, error) {
-	said, err := h.admin.Said(ctx)
-	return said, err
-}
-
-// view is a scope for a page, with what is said of it in each language.
-func (s saidScopes) view(name string, isNew bool) ScopeView {
+// scopeView is a scope for a page, with what is said of it in each language: by an operator,
+// whose word is on every node's next page, so that it is read for each (see admin.Said).
+func scopeView(said map[string]*admin.Scope, name string, isNew bool) ScopeView {
 	v := ScopeView{Name: name, New: isNew}
-	if said := s[name]; said != nil {
+	if said := said[name]; said != nil {
 		v.Description, v.Local = said.Description, said.Local
 	}
 	return v

@@ -135,12 +135,12 @@ func (h *Handler) showConsent(w http.ResponseWriter, r *http.Request, ev *event,
 		// on loopback as under a scheme of their own.
 		p.Loopback = u.Scheme != "https"
 	}
-	said, err := h.said(r.Context())
+	said, err := h.admin.Said(r.Context())
 	if err != nil {
 		return err
 	}
 	for _, name := range answer.Scope {
-		p.Scopes = append(p.Scopes, said.view(name, p.Growth && answer.New.Has(name)))
+		p.Scopes = append(p.Scopes, scopeView(said, name, p.Growth && answer.New.Has(name)))
 	}
 	h.render(w, r, ev, http.StatusOK, p)
 	return nil
