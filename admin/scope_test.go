@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -148,5 +149,34 @@ func TestScopesAreBounded(t *testing.T) {
 	}
 	if err := s.SetScope(ctx, operator, "", symbolon.Scope{Name: "more", Description: "y"}); err == nil || symbolon.KindOf(err) != symbolon.Invalid {
 		t.Errorf("one more: %v", err)
+	}
+}
+
+// behind is a store that shows what was there a moment ago.
+type behind struct{ symbolon.Store }
+
+func (behind) Scopes(context.Context) ([]symbolon.Scope, error) { return nil, nil }
+
+// What another said between our reading and writing is a fault that people are told of.
+func TestScopeChangedMeanwhile(t *testing.T) {
+	m := storetest.NewMemory()
+	if err := m.PutScope(t.Context(), symbolon.Scope{}, symbolon.Scope{Name: "a", Description: "another's"}); err != nil {
+		t.Fatal(err)
+	}
+	err := (&Service{Store: behind{m}}).SetScope(t.Context(), Actor{Operator: true}, "", symbolon.Scope{Name: "a", Description: "ours"})
+	if len(Faults(err)) != 1 || symbolon.KindOf(err) != symbolon.Conflict {
+		t.Errorf("%v", err)
+	}
+}
+
+// A sentence of the configuration in another language is not put beside an operator's.
+func TestScopeHasOneAuthor(t *testing.T) {
+	s := &Service{Store: storetest.NewMemory(), Scopes: []symbolon.Scope{{Name: "a#cs", Description: "staré"}, {Name: "email#cs", Description: "vidět vaši adresu"}}}
+	if err := s.SetScope(t.Context(), Actor{Operator: true}, "", symbolon.Scope{Name: "a", Description: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	said, err := s.Said(t.Context())
+	if err != nil || len(said["a"].Local) != 0 || said["email"].Local["cs"] == "" {
+		t.Errorf("%+v, %+v, %v", said["a"], said["email"], err)
 	}
 }

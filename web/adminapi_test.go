@@ -324,6 +324,24 @@ func TestAdminAPITags(t *testing.T) {
 	if used := body["secrets"].([]any)[0].(map[string]any)["used_at"]; used == nil {
 		t.Errorf("the use of the secret was not recorded: %v", body["secrets"])
 	}
+	// So it is with scopes.
+	resp, _ = a.ask(operator, "POST", "/scopes", `{"name":"a","description":"one"}`)
+	one := resp.Header.Get("ETag")
+	resp, body = a.ask(operator, "POST", "/scopes", `{"name":"a","description":"two"}`, "If-Match", one)
+	a.wants("the second sentence", resp, body, 200)
+	for method, path := range map[string]string{"POST": "/scopes", "DELETE": "/scope?name=a"} {
+		text := ""
+		if method == "POST" {
+			text = `{"name":"a","description":"three"}`
+		}
+		resp, body = a.ask(operator, method, path, text, "If-Match", one)
+		a.wants(method+" with an old tag", resp, body, 412)
+	}
+	if resp, body = a.ask(operator, "GET", "/scope?name=a", ""); body["description"] != "two" || body["from"] != "operator" || resp.Header.Get("ETag") == "" || resp.Header.Get("ETag") == one {
+		t.Errorf("%v %v", resp.Header, body)
+	}
+	resp, body = a.ask(operator, "GET", "/scope?name=nothing", "")
+	a.wants("a scope of which nothing is said", resp, body, 404)
 	resp, body = a.ask(operator, "PATCH", path, `{"name":"First"}`, "If-Match", tag)
 	a.wants("with the tag", resp, body, 200)
 	resp, body = a.ask(operator, "PATCH", path, `{"name":"Second"}`, "If-Match", tag)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/symbolon/symbolon"
 	"github.com/symbolon/symbolon/oauth"
 	"github.com/symbolon/symbolon/sqlite"
+	"github.com/symbolon/symbolon/storetest"
 )
 
 // ending is a store whose ends are seen.
@@ -91,5 +93,42 @@ func endedBeside(t *testing.T, e symbolon.End, shared bool, ahead time.Duration)
 	row := symbolon.Refresh{ID: made.Connection, Rotation: symbolon.RotateAlways, Grace: -1, Now: clock.Now(), ExpiresAt: time.Now().Add(time.Hour)}
 	if got, err := db.Refresh(ctx, row); err != nil || got.Result != symbolon.RefreshDenied {
 		t.Errorf("its refresh token is alive: %+v, %v", got, err)
+	}
+}
+
+// away is a store that cannot be asked for one app.
+type away struct{ symbolon.Store }
+
+func (s away) Apps(ctx context.Context, q symbolon.AppQuery) ([]symbolon.App, error) {
+	if q.ID != "" {
+		return nil, symbolon.Errorf(symbolon.Busy, "apps", "away")
+	}
+	return s.Store.Apps(ctx, q)
+}
+
+// A name leads to an app only where it is sure to be the one that is meant.
+func TestAnAppByItsName(t *testing.T) {
+	m := storetest.NewMemory()
+	for _, app := range []symbolon.App{
+		{ID: "sym_app_one", Name: "Crew"},
+		{ID: "sym_app_stranger", Name: "Self-made", Settings: symbolon.Settings{Registration: &symbolon.Registration{}}},
+	} {
+		app.Rotation, app.CreatedAt = symbolon.RotateAlways, time.Now()
+		if err := m.PutApp(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock := &usedClock{Clock: symbolon.NewSteadyClock(time.Time{})}
+	sh := &shell{ctx: t.Context(), stderr: io.Discard}
+	d := &desk{store: &database{Store: m}, clock: clock}
+	if app, err := d.app(sh, "crew"); err != nil || app.ID != "sym_app_one" {
+		t.Errorf("%v, %v", app.ID, err)
+	}
+	if app, err := d.app(sh, "Self-made"); err == nil || symbolon.KindOf(err) != symbolon.NotFound {
+		t.Errorf("one that registered itself: %v, %v", app.ID, err)
+	}
+	d.store.Store = away{m}
+	if app, err := d.app(sh, "Crew"); err == nil || symbolon.KindOf(err) != symbolon.Busy {
+		t.Errorf("while it is not known whether there is such an id: %v, %v", app.ID, err)
 	}
 }
