@@ -15,8 +15,9 @@ import (
 // C9, C10: the primary dies under load and its synchronous standby takes its
 // place. Nothing that was acknowledged is lost, nothing is honoured twice, clients
 // see 503 with Retry-After and nothing else, and the rate is back soon.
+//
+// It is not run beside the other tests, since it compares rates seconds apart.
 func TestFailover(t *testing.T) {
-	t.Parallel()
 	primary := ownCluster(t)
 	standby, err := primary.Standby("standby")
 	must(t, err)
